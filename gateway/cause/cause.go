@@ -1,0 +1,94 @@
+// Package cause names why a connection attempt went as it did. The names are stable: programs read them in JSON, tests
+// and documentation refer to them. It holds no words for people; those are made where they are shown.
+package cause
+
+// ID is a stable, lower-case name.
+type ID string
+
+// Code 0: the device was accepted.
+const Accepted ID = "accepted"
+
+// Code 1, unacceptable protocol version (contract, section 2).
+const (
+	MQTT5               ID = "mqtt5"                // protocol level 5
+	UnsupportedProtocol ID = "unsupported_protocol" // any other name or level
+)
+
+// Code 2, identifier rejected: the credential is malformed.
+const (
+	NoCredential    ID = "no_credential"    // no certificate and no user name
+	UserNotKeySID   ID = "user_not_key_sid" // the user name is not a Key SID
+	PasswordMissing ID = "password_missing" // absent or empty
+)
+
+// Code 3, server unavailable.
+const (
+	RateLimited ID = "rate_limited"
+	Draining    ID = "draining"
+	Maintenance ID = "maintenance"
+	StoreDown   ID = "store_down"
+)
+
+// Code 4, bad user name or password.
+const (
+	UnknownKey           ID = "unknown_key"
+	WrongSecret          ID = "wrong_secret"
+	UnknownCertificate   ID = "unknown_certificate"
+	CredentialUnassigned ID = "credential_unassigned" // known, but belongs to no device
+	CredentialRevoked    ID = "credential_revoked"    // existed once
+	DeviceDeleted        ID = "device_deleted"        // went with its device
+)
+
+// Code 5, not authorized.
+const (
+	DeviceDisabled ID = "device_disabled"
+	NotDeployed    ID = "not_deployed" // no deployment
+	NoService      ID = "no_service"   // the deployment has no Sync service
+)
+
+// No CONNACK was sent.
+const (
+	Plaintext              ID = "plaintext"    // MQTT without TLS
+	PlaintextHTTP          ID = "plain_http"   // an HTTP request
+	NotTLS                 ID = "not_tls"      // bytes that are neither
+	NothingSent            ID = "nothing_sent" // closed, or timed out, before the first byte
+	HandshakeFailed        ID = "handshake_failed"
+	HandshakeTimeout       ID = "handshake_timeout"
+	UntrustedRoot          ID = "untrusted_root" // the device's alert: it does not know the gateway's root
+	WrongServerName        ID = "wrong_server_name"
+	TLSVersion             ID = "tls_version"
+	NoSharedSuite          ID = "no_shared_suite"
+	CertificateMalformed   ID = "certificate_malformed"
+	CertificateUnsupported ID = "certificate_unsupported"
+	KeyNotProven           ID = "key_not_proven" // the signature does not fit the client certificate
+	TooManyHandshakes      ID = "too_many_handshakes"
+	ConnectTimeout         ID = "connect_timeout" // TLS was fine, CONNECT did not come in time
+	ClosedBeforeConnect    ID = "closed_before_connect"
+	MalformedConnect       ID = "malformed_connect"
+)
+
+// Warnings: the attempt went on, but somebody should know.
+const (
+	WillDiscarded          ID = "will_discarded"
+	CertificateExpired     ID = "certificate_expired"
+	CertificateNotYetValid ID = "certificate_not_yet_valid"
+	WeakKey                ID = "weak_key"
+	CredentialsIgnored     ID = "credentials_ignored" // a key was sent beside a certificate
+)
+
+// Ends of a connection that had been accepted.
+const (
+	ClientDisconnect   ID = "client_disconnect" // DISCONNECT
+	ClientClosed       ID = "client_closed"     // closed or reset without DISCONNECT
+	KeepaliveExpired   ID = "keepalive_expired"
+	TakenOver          ID = "taken_over"
+	ServiceChanged     ID = "service_changed"
+	DisconnectedByUser ID = "disconnected_by_user"
+	SessionDropped     ID = "session_dropped"
+	MalformedPacket    ID = "malformed_packet"
+	PacketTooLarge     ID = "packet_too_large"
+	TopicTooLong       ID = "topic_too_long" // over 1 024 bytes or 64 levels
+	WriteTimeout       ID = "write_timeout"  // the device does not read
+	GatewayStopped     ID = "gateway_stopped"
+	InternalError      ID = "internal_error"
+)
