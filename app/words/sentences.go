@@ -1,0 +1,175 @@
+package words
+
+import "gatehouse/gateway/cause"
+
+// sentence is a cause in words. In braces stands what is put in from the attempt.
+type sentence struct{ short, cause, more, advice string }
+
+// sentences has every cause of a refusal, and of an end before any answer.
+var sentences = map[cause.ID]sentence{
+	cause.MQTT5: {
+		"Device speaks MQTT 5", "The device speaks MQTT 5.", "This gateway speaks MQTT 3.1 and 3.1.1 only.",
+		"Set the client’s protocol version to 3.1.1 (level 4).",
+	},
+	cause.UnsupportedProtocol: {
+		"Unknown protocol version", "The device speaks {protocol}.", "This gateway speaks MQTT 3.1 and 3.1.1 only.",
+		"Set the client’s protocol version to 3.1.1 (name “MQTT”, level 4).",
+	},
+	cause.NoCredential: {
+		"No credential", "The device sent neither a certificate nor a user name.", "",
+		"Give it a client certificate, or a Key SID as user name and the secret as password.",
+	},
+	cause.UserNotKeySID: {
+		"User name is not a Key SID", "The user name is not a Key SID.", "A Key SID is KY and 32 hexadecimal digits.",
+		"Set the user name to the Key SID and the password to its secret.",
+	},
+	cause.PasswordMissing: {
+		"Password is missing", "The device sent key {key} without a password.", "",
+		"Set the password to the key’s secret.",
+	},
+	cause.RateLimited: {
+		"Connecting too fast", "Too many connections arrive at once.", "The credential was not looked at.",
+		"Wait before trying again, and wait longer each time.",
+	},
+	cause.Draining: {
+		"Gateway is stopping", "The gateway is being stopped.", "", "Start the gateway, then try again.",
+	},
+	cause.Maintenance: {
+		"Gateway is paused", "The gateway is out of service for maintenance.", "", "Try again later.",
+	},
+	cause.StoreDown: {
+		"Gateway cannot store", "The gateway cannot write to its data folder.", "Nothing is accepted that could be lost.",
+		"Free disk space, or make the data folder writable again.",
+	},
+	cause.UnknownKey: {
+		"Key {key} is unknown", "There is no key {key} here.", "",
+		"Check the Key SID, or make a new key for the device.",
+	},
+	cause.WrongSecret: {
+		"Wrong secret for {key}", "The secret for key {key} is wrong.", "The key belongs to {device}.",
+		"Check the password for missing or extra characters; a lost secret cannot be shown again, so make a new key.",
+	},
+	cause.UnknownCertificate: {
+		"Certificate is not enrolled", "The certificate {thumbprint} is not enrolled here.", "The device proved that it holds its private key.",
+		"Enrol this certificate for its device.",
+	},
+	cause.CredentialUnassigned: {
+		"Credential has no device", "The {credential} belongs to no device.", "", "Assign it to a device.",
+	},
+	cause.CredentialRevoked: {
+		"Credential was removed", "The {credential} was removed from {device}.", "", "Give the device a new credential.",
+	},
+	cause.DeviceDeleted: {
+		"Device was deleted", "{device} was deleted, and its credentials with it.", "", "Add the device again with a new credential.",
+	},
+	cause.DeviceDisabled: {
+		"Device is disabled", "{device} is disabled.", "Its credential is right.", "Enable the device.",
+	},
+	cause.NotDeployed: {
+		"Not deployed to a service", "{device} is not deployed.", "Its credential is right.", "Deploy the device.",
+	},
+	cause.NoService: {
+		"Deployment has no service", "The deployment of {device} has no Sync service.", "Its credential is right.",
+		"Link the deployment to a Sync service.",
+	},
+	cause.Plaintext: {
+		"Speaks MQTT without TLS", "The device speaks MQTT without TLS.", "This gateway never takes plaintext MQTT.",
+		"Turn TLS on in the client and give it the gateway’s root certificate.",
+	},
+	cause.PlaintextHTTP: {
+		"Speaks HTTP, not MQTT", "This was an HTTP request, not MQTT over TLS.", "", "Point the device’s MQTT client here, not a browser.",
+	},
+	cause.NotTLS: {
+		"Not TLS", "What arrived was neither TLS nor MQTT.", "", "Check which program connects to this port.",
+	},
+	cause.NothingSent: {
+		"Nothing was sent", "The connection was opened, but nothing was sent.", "", "Check that the client starts TLS; a port check looks like this too.",
+	},
+	cause.HandshakeFailed: {
+		"Handshake failed", "The TLS handshake failed.", "", "Unfold the handshake for what each side said.",
+	},
+	cause.HandshakeTimeout: {
+		"Handshake took too long", "The TLS handshake did not finish within 10 seconds.", "", "Check the network, or whether the device is too slow for its key.",
+	},
+	cause.UntrustedRoot: {
+		"Does not trust this gateway’s root", "The device does not trust this gateway’s root certificate.", "",
+		"Install root.pem on the device as the certificate authority to trust.",
+	},
+	cause.WrongServerName: {
+		"Server name does not match", "The device expects another server name than those in the gateway’s certificate.", "",
+		"Connect by a name in the certificate, or add the name in Settings.",
+	},
+	cause.TLSVersion: {
+		"TLS version too old", "The device offers no TLS version that this gateway takes.", "The gateway speaks TLS 1.2 and 1.3.",
+		"Turn TLS 1.2 or 1.3 on in the client.",
+	},
+	cause.NoSharedSuite: {
+		"No cipher suite in common", "The device and the gateway share no cipher suite.", "",
+		"Turn on an ECDHE suite with AES-GCM or ChaCha20 in the client.",
+	},
+	cause.CertificateMalformed: {
+		"Certificate cannot be read", "The device’s certificate cannot be read.", "", "Give the device a new certificate.",
+	},
+	cause.CertificateUnsupported: {
+		"Certificate has an unusable key", "The device’s certificate has a kind of key that this gateway cannot use.", "",
+		"Use P-256; RSA 1024 to 8192, P-384, P-521 and Ed25519 work too.",
+	},
+	cause.KeyNotProven: {
+		"Private key does not fit", "The device’s private key does not fit its certificate.", "",
+		"Install the private key that was made together with the certificate.",
+	},
+	cause.TooManyHandshakes: {
+		"Too many unfinished handshakes", "Too many connections stand unfinished.", "", "Find out which client opens connections without using them.",
+	},
+	cause.ConnectTimeout: {
+		"No CONNECT in time", "TLS was fine, but no CONNECT came within 10 seconds.", "", "Check that the client starts MQTT after TLS.",
+	},
+	cause.ClosedBeforeConnect: {
+		"Closed before CONNECT", "The device closed the connection before it sent CONNECT.", "With TLS 1.3 this is how some devices say that they do not trust the gateway.",
+		"Check the device’s log; it may not trust root.pem.",
+	},
+	cause.MalformedConnect: {
+		"CONNECT is malformed", "The CONNECT packet breaks the protocol at byte {offset}.", "Rule {rule}: {reason}.", "Correct the client, or update its MQTT library.",
+	},
+	cause.InternalError: {
+		"Gateway fault", "The gateway failed while it served this connection.", "Only this connection ended.", "Please report this with the attempt’s details.",
+	},
+	cause.GatewayStopped: {
+		"Gateway was stopped", "The gateway was stopped.", "", "",
+	},
+}
+
+// warnings are remarks, as a title and a detail.
+var warnings = map[cause.ID][2]string{
+	cause.WillDiscarded:          {"Last will discarded", "this gateway does not support wills"},
+	cause.CertificateExpired:     {"Certificate has expired", "accepted all the same: only the private key counts here"},
+	cause.CertificateNotYetValid: {"Certificate is not valid yet", "accepted all the same; check the clocks"},
+	cause.WeakKey:                {"Weak key", "an RSA key of less than 2048 bits; P-256 is safer and lighter"},
+	cause.CredentialsIgnored:     {"User name and password ignored", "a certificate was presented, and it alone counts"},
+}
+
+// ends are sentences about how an accepted connection ended.
+var ends = map[cause.ID]string{
+	cause.ClientDisconnect:     "The device said goodbye.",
+	cause.ClientClosed:         "The device closed the connection without saying goodbye.",
+	cause.KeepaliveExpired:     "The device was silent for longer than its keepalive allows.",
+	cause.TakenOver:            "A newer connection of the same device took over.",
+	cause.DeviceDisabled:       "The device was disabled.",
+	cause.NotDeployed:          "The device was undeployed.",
+	cause.NoService:            "The device’s deployment lost its Sync service.",
+	cause.ServiceChanged:       "The device was moved to another Sync service.",
+	cause.CredentialRevoked:    "Its credential was removed.",
+	cause.UnknownKey:           "Its credential was removed.",
+	cause.UnknownCertificate:   "Its credential was removed.",
+	cause.CredentialUnassigned: "Its credential was taken away from the device.",
+	cause.DeviceDeleted:        "The device was deleted.",
+	cause.DisconnectedByUser:   "You disconnected it.",
+	cause.SessionDropped:       "Its session was dropped.",
+	cause.MalformedPacket:      "The device sent a malformed packet.",
+	cause.PacketTooLarge:       "The device sent a packet that is too large.",
+	cause.TopicTooLong:         "The device used a topic that is too long.",
+	cause.WriteTimeout:         "The device stopped reading.",
+	cause.GatewayStopped:       "The gateway was stopped.",
+	cause.StoreDown:            "The gateway could not store its messages.",
+	cause.InternalError:        "The gateway failed while it served this connection.",
+}

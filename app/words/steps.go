@@ -1,0 +1,223 @@
+package words
+
+import (
+	"fmt"
+	"strings"
+
+	"gatehouse/gateway/attempt"
+	"gatehouse/gateway/cause"
+	"gatehouse/gateway/sid"
+)
+
+// Step is a step of the timeline as a title and a line of detail.
+func Step(s attempt.Step, a attempt.Attempt) (title, detail string) {
+	say, known := stepWords[s.Kind]
+	if !known {
+		return string(s.Kind), ""
+	}
+	return say(s, a)
+}
+
+var stepWords = map[attempt.Kind]func(attempt.Step, attempt.Attempt) (string, string){
+	attempt.Accepted: func(s attempt.Step, a attempt.Attempt) (string, string) {
+		return "TCP accepted", a.Remote + " → " + a.Local
+	},
+	attempt.FirstBytes: func(s attempt.Step, _ attempt.Attempt) (string, string) {
+		return "Not TLS", join("looks like "+s.Fact("looks_like"), s.Fact("hex"))
+	},
+	attempt.ClientHello: func(s attempt.Step, _ attempt.Attempt) (string, string) {
+		return "ClientHello", join(s.Fact("versions"), unit(s.Fact("suites"), "suite", "suites"), labelled("SNI", s.Fact("sni")))
+	},
+	attempt.ServerChain: func(s attempt.Step, _ attempt.Attempt) (string, string) {
+		return "Server chain sent", join(labelledAfter(s.Fact("leaf"), "leaf"), unit(s.Fact("intermediates"), "intermediate", "intermediates"), labelled("until", day(s.Fact("not_after"))))
+	},
+	attempt.ClientCertificate: func(s attempt.Step, _ attempt.Attempt) (string, string) {
+		return "Client certificate", join(s.Fact("subject"), s.Fact("key"), Thumbprint(s.Fact("sha256")))
+	},
+	attempt.NoCertificate: func(attempt.Step, attempt.Attempt) (string, string) {
+		return "No client certificate", "so the device key decides"
+	},
+	attempt.Handshake: handshakeWords,
+	attempt.Connect: func(s attempt.Step, _ attempt.Attempt) (string, string) {
+		return "CONNECT", join(ProtocolName(s.Fact("protocol"), s.Fact("level")), labelled("clean", s.Fact("clean")),
+			labelledAfter(labelled("keepalive", s.Fact("keepalive")), secondsIfBare(s.Fact("keepalive"))), clientID(s.Fact("client_id")))
+	},
+	attempt.Warning: func(s attempt.Step, _ attempt.Attempt) (string, string) {
+		return Warning(cause.ID(s.Fact("cause")))
+	},
+	attempt.Lookup:  lookupWords,
+	attempt.Verdict: verdictWords,
+	attempt.Takeover: func(s attempt.Step, _ attempt.Attempt) (string, string) {
+		return "Took over", join("the older connection from "+s.Fact("old_remote")+" was closed", labelled("waited", s.Fact("waited")))
+	},
+	attempt.Session: func(s attempt.Step, _ attempt.Attempt) (string, string) {
+		if s.Fact("present") == "yes" {
+			return "Session resumed", join(unit(s.Fact("pending"), "message pending", "messages pending"), unit(s.Fact("subscriptions"), "subscription", "subscriptions"))
+		}
+		return "New session", "nothing was waiting"
+	},
+	attempt.Connack: func(s attempt.Step, a attempt.Attempt) (string, string) {
+		closed := ""
+		if s.Fact("code") != "0" {
+			closed = "closed by gateway"
+		}
+		return "CONNACK " + s.Fact("code"), join(s.Fact("hex"), closed)
+	},
+	attempt.Ended: endedWords,
+}
+
+func handshakeWords(s attempt.Step, _ attempt.Attempt) (string, string) {
+	if s.State == attempt.Bad {
+		said := s.Fact("error")
+		if alert := s.Fact("alert"); alert != "" {
+			said = join("the "+s.Fact("alert_from")+" said “"+strings.ReplaceAll(alert, "_", " ")+"”", said)
+		}
+		return "Handshake failed", said
+	}
+	resumed := ""
+	if s.Fact("resumed") == "yes" {
+		resumed = "resumed"
+	}
+	return "Handshake done", join(s.Fact("version"), s.Fact("suite"), s.Fact("group"), resumed)
+}
+
+func lookupWords(s attempt.Step, a attempt.Attempt) (string, string) {
+	what, name := "Key", sid.Short(s.Fact("credential"))
+	if s.Fact("by") == "certificate" {
+		what = "Certificate"
+		if name == "" {
+			name = Thumbprint(a.Thumbprint)
+		}
+	}
+	if s.Fact("found") != "yes" {
+		return strings.TrimSpace(what+" "+name) + " not found", "no such credential here"
+	}
+	var about []string
+	switch s.Fact("secret") {
+	case "matches":
+		about = append(about, "secret matches")
+	case "differs":
+		about = append(about, "secret differs")
+	}
+	if device := s.Fact("name"); device != "" {
+		about = append(about, "belongs to "+device)
+	} else {
+		about = append(about, "belongs to no device")
+	}
+	return strings.TrimSpace(what+" "+name) + " found", join(about...)
+}
+
+func verdictWords(s attempt.Step, a attempt.Attempt) (string, string) {
+	if s.State == attempt.Good {
+		return "Accepted", join(deviceName(a), labelled("service", sid.Short(a.ServiceSID)))
+	}
+	e := Explain(a)
+	return e.Short, e.More
+}
+
+func endedWords(s attempt.Step, a attempt.Attempt) (string, string) {
+	why := cause.ID(s.Fact("cause"))
+	title := "Connection ended"
+	if a.Code != 0 {
+		if s.State == attempt.Bad {
+			return Explain(a).Short, join(labelled("byte", s.Fact("offset")), s.Fact("rule"), s.Fact("reason"), s.Fact("error"))
+		}
+		return "Closed", join(labelled("by", s.Fact("by")))
+	}
+	return title, join(strings.TrimSuffix(End(why), "."), labelled("byte", s.Fact("offset")), s.Fact("rule"), labelled("after", s.Fact("after")))
+}
+
+// Facts is everything known of a step, as names and values for people.
+func Facts(s attempt.Step) [][2]string {
+	rows := make([][2]string, 0, len(s.Facts))
+	for _, f := range s.Facts {
+		if f.Value == "" {
+			continue
+		}
+		name, known := factNames[f.Name]
+		if !known {
+			name = strings.ReplaceAll(f.Name, "_", " ")
+			name = strings.ToUpper(name[:1]) + name[1:]
+		}
+		rows = append(rows, [2]string{name, f.Value})
+	}
+	return rows
+}
+
+var factNames = map[string]string{
+	"sni": "Server name (SNI)", "alpn": "ALPN", "suite_names": "Cipher suites", "suites": "Number of suites", "hex": "Bytes",
+	"sha256": "SHA-256", "sha1": "SHA-1", "not_before": "Valid from", "not_after": "Valid until", "client_id": "Client ID",
+	"keepalive": "Keepalive (s)", "looks_like": "Looks like", "groups": "Key exchange groups", "signatures": "Signature algorithms",
+	"user": "User name", "pem": "PEM", "old_attempt": "Older attempt", "old_remote": "Older address",
+}
+
+// ProtocolName is MQTT's version in words.
+func ProtocolName(name, level string) string {
+	switch level {
+	case "3":
+		return "MQTT 3.1"
+	case "4":
+		return "MQTT 3.1.1"
+	case "5":
+		return "MQTT 5"
+	case "":
+		return ""
+	}
+	return fmt.Sprintf("“%s” level %s", name, level)
+}
+
+func clientID(id string) string {
+	if id == "" {
+		return "no client ID"
+	}
+	return "client ID “" + id + "”"
+}
+
+func join(parts ...string) string {
+	var some []string
+	for _, p := range parts {
+		if p != "" {
+			some = append(some, p)
+		}
+	}
+	return strings.Join(some, " · ")
+}
+
+func labelled(label, value string) string {
+	if value == "" {
+		return ""
+	}
+	return label + " " + value
+}
+
+func labelledAfter(value, label string) string {
+	if value == "" || label == "" {
+		return value
+	}
+	return value + " " + label
+}
+
+func secondsIfBare(v string) string {
+	if v == "" || strings.Trim(v, "0123456789") != "" {
+		return ""
+	}
+	return "s"
+}
+
+func unit(n, one, many string) string {
+	switch n {
+	case "":
+		return ""
+	case "1":
+		return "1 " + one
+	}
+	return n + " " + many
+}
+
+// day is the date of an RFC 3339 time.
+func day(t string) string {
+	if len(t) >= 10 {
+		return t[:10]
+	}
+	return t
+}
