@@ -1,0 +1,138 @@
+package attempt
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"gatehouse/gateway/cause"
+)
+
+// Filter chooses attempts; what is empty does not restrict.
+type Filter struct {
+	Codes         []Code
+	Refused       bool       // only those that ended without being accepted
+	Causes        []cause.ID // of the verdict, a warning or the end
+	DeviceSID     string
+	CredentialSID string
+	Remote        string // the whole address, or its host
+	// Text is looked for, in any letter case, in the device's name, the remote address, cause, client id, SIDs and
+	// thumbprint.
+	Text    string
+	Since   time.Time // accepted at or after
+	AfterID uint64    // begun after this one
+	Offset  int       // attempts to leave out, newest first
+	Limit   int       // attempts to return at most; 0: all
+	Whole   bool      // with Steps and Packets
+}
+
+// Page is the answer to a query.
+type Page struct {
+	Attempts []Attempt // newest first
+	Total    int       // how many match, on all pages
+	Version  uint64    // of the log, taken before looking: when it has not changed, neither has the answer
+}
+
+// Get is a copy of one attempt with everything, unless it has been evicted.
+func (l *Log) Get(id uint64) (Attempt, bool) {
+	r := l.find(id)
+	if r == nil {
+		return Attempt{}, false
+	}
+	return r.copy(true), true
+}
+
+// Len is how many attempts are kept.
+func (l *Log) Len() int { return int(l.newest.Load() + 1 - l.oldest.Load()) }
+
+// Query returns the attempts that match, newest first. It costs well under a microsecond for each attempt kept.
+func (l *Log) Query(f Filter) Page {
+	page := Page{Version: l.version.Load()}
+	f.Text = strings.ToLower(strings.TrimSpace(f.Text))
+	oldest := max(l.oldest.Load(), f.AfterID+1)
+	for id := l.newest.Load(); id >= oldest; id-- {
+		r := l.find(id)
+		if r == nil {
+			continue
+		}
+		wanted := page.Total >= f.Offset && (f.Limit <= 0 || len(page.Attempts) < f.Limit)
+		a, ok := r.match(&f, wanted)
+		if !ok {
+			continue
+		}
+		if page.Total++; wanted {
+			page.Attempts = append(page.Attempts, a)
+		}
+	}
+	return page
+}
+
+// match reports whether the attempt passes the filter, with a copy when it is wanted.
+func (r *record) match(f *Filter, wanted bool) (Attempt, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	a := &r.attempt
+	switch {
+	case len(f.Codes) > 0 && !slices.Contains(f.Codes, a.Code),
+		f.Refused && !a.Code.Refused(),
+		f.DeviceSID != "" && a.DeviceSID != f.DeviceSID,
+		f.CredentialSID != "" && a.CredentialSID != f.CredentialSID,
+		f.Remote != "" && !remoteIs(a.Remote, f.Remote),
+		!f.Since.IsZero() && a.At.Before(f.Since),
+		len(f.Causes) > 0 && !hasCause(a, f.Causes),
+		f.Text != "" && !strings.Contains(r.searched(), f.Text):
+		return Attempt{}, false
+	}
+	if !wanted {
+		return Attempt{}, true
+	}
+	return r.copyLocked(f.Whole), true
+}
+
+func remoteIs(remote, wanted string) bool {
+	if remote == wanted {
+		return true
+	}
+	colon := strings.LastIndexByte(remote, ':')
+	return colon >= 0 && strings.Trim(remote[:colon], "[]") == strings.Trim(wanted, "[]")
+}
+
+func hasCause(a *Attempt, causes []cause.ID) bool {
+	for _, c := range causes {
+		if a.Cause == c || a.End == c || slices.Contains(a.Warnings, c) {
+			return true
+		}
+	}
+	return false
+}
+
+// searched is the text that a search looks at, in lower case. The record is locked.
+func (r *record) searched() string {
+	if r.text == "" {
+		a := &r.attempt
+		parts := []string{a.DeviceName, a.Remote, string(a.Cause), string(a.End), a.ClientID, a.DeviceSID, a.CredentialSID, a.ServiceSID, a.Thumbprint, a.PresentedUser}
+		for _, w := range a.Warnings {
+			parts = append(parts, string(w))
+		}
+		r.text = strings.ToLower(strings.Join(parts, "\n"))
+	}
+	return r.text
+}
+
+func (r *record) copy(whole bool) Attempt {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.copyLocked(whole)
+}
+
+// copyLocked copies what may still grow. Facts and packet bytes never change once they are recorded.
+func (r *record) copyLocked(whole bool) Attempt {
+	a := r.attempt
+	a.Also, a.Warnings = slices.Clone(a.Also), slices.Clone(a.Warnings)
+	if whole {
+		a.Steps, a.Packets = slices.Clone(a.Steps), slices.Clone(a.Packets)
+	} else {
+		a.Steps, a.Packets = nil, nil
+	}
+	return a
+}
