@@ -39,7 +39,12 @@ func (l *Log) Get(id uint64) (Attempt, bool) {
 	if r == nil {
 		return Attempt{}, false
 	}
-	return r.copy(true), true
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.evicted {
+		return Attempt{}, false
+	}
+	return r.copyLocked(true), true
 }
 
 // Len is how many attempts are kept.
@@ -73,7 +78,8 @@ func (r *record) match(f *Filter, wanted bool) (Attempt, bool) {
 	defer r.mu.Unlock()
 	a := &r.attempt
 	switch {
-	case len(f.Codes) > 0 && !slices.Contains(f.Codes, a.Code),
+	case r.evicted, // between finding and locking it
+		len(f.Codes) > 0 && !slices.Contains(f.Codes, a.Code),
 		f.Refused && !a.Code.Refused(),
 		f.DeviceSID != "" && a.DeviceSID != f.DeviceSID,
 		f.CredentialSID != "" && a.CredentialSID != f.CredentialSID,
