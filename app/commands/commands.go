@@ -1,0 +1,128 @@
+// Package commands is the command line. Its rules:
+//
+// Standard output holds what was asked for: readable lines, or with --json one JSON object a line and nothing else.
+// Standard error holds everything that is said beside it. An error is one line: what happened, why, and what to do. The
+// exit code is 0 when all went well, 1 for a failure without a code of its own, 2 for a wrong call, 3 when another
+// instance has the data folder, 4 when a file of the data folder is damaged, 5 when a port is taken.
+//
+// Without a command the window opens; the window itself is given from outside, so that this package builds without it.
+package commands
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"gatehouse/gateway"
+	"gatehouse/gateway/listener"
+	"gatehouse/gateway/store"
+)
+
+// Version of the program, set by the build.
+var Version = "dev"
+
+// Exit codes.
+const (
+	ExitOK = iota
+	ExitFailure
+	ExitUsage
+	ExitInUse
+	ExitDamaged
+	ExitPortTaken
+)
+
+// Window is what the command line says about the window.
+type Window struct {
+	Config  gateway.Config
+	Version string
+	Demo    bool
+}
+
+// grammar is the command line as kong reads it.
+type grammar struct {
+	Window windowCommand `cmd:"" default:"withargs" hidden:"" help:"Open the window."`
+	Serve  serveCommand  `cmd:"" help:"Run the gateway without a window."`
+
+	Version kong.VersionFlag `short:"v" help:"Print the version."`
+}
+
+// folder and addresses are what window and serve share.
+type place struct {
+	Data string   `placeholder:"DIR" help:"Data folder. By default gatehouse in $XDG_DATA_HOME or ~/.local/share."`
+	MQTT string   `name:"mqtt" placeholder:"ADDR" help:"Where devices connect, host:port; port 0 takes a free one. By default 127.0.0.1:8883."`
+	HTTP string   `name:"http" placeholder:"ADDR" help:"Where HTTP answers, host:port, or off. By default 127.0.0.1:8080."`
+	Host []string `placeholder:"NAME" help:"A further host name or address for the server's certificate. May be repeated."`
+	Demo bool     `help:"Run devices that connect and are refused, in a fleet of their own that is removed at the end."`
+}
+
+func (p place) config() gateway.Config {
+	return gateway.Config{DataDir: p.Data, MQTTAddr: p.MQTT, HTTPAddr: p.HTTP, Names: p.Host}
+}
+
+type windowCommand struct{ place }
+
+// streams are where a command writes.
+type streams struct{ out, err io.Writer }
+
+const description = `A device gateway for MQTT on this machine, and the reason why a device cannot connect to it.
+
+Examples:
+  gatehouse                                    open the window
+  gatehouse serve                              run without one
+  gatehouse serve --demo                       see devices connect and be refused
+  gatehouse serve --json --mqtt 127.0.0.1:0    run under a script`
+
+// Run runs one command line and returns the exit code.
+func Run(args []string, out, err io.Writer, window func(Window) error) int {
+	var g grammar
+	exit, exited := 0, false
+	parser, bad := kong.New(&g, kong.Name("gatehouse"), kong.Description(description), kong.Writers(out, err),
+		kong.Exit(func(code int) { exit, exited = code, true }), kong.Vars{"version": "gatehouse " + Version},
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	if bad != nil {
+		panic(bad) // the grammar is wrong, which the tests would have found
+	}
+	call, bad := parser.Parse(args)
+	if exited { // help or version
+		return exit
+	}
+	if bad != nil {
+		complain(err, fmt.Errorf("%w; see gatehouse --help", bad))
+		return ExitUsage
+	}
+	bad = call.Run(streams{out, err}, window)
+	if bad != nil {
+		complain(err, bad)
+	}
+	return exitCode(bad)
+}
+
+// Run opens the window.
+func (c *windowCommand) Run(_ streams, window func(Window) error) error {
+	return window(Window{Config: c.config(), Version: Version, Demo: c.Demo})
+}
+
+// complain prints an error as one line.
+func complain(w io.Writer, err error) {
+	fmt.Fprintln(w, "gatehouse: "+strings.ReplaceAll(err.Error(), "\n", "; "))
+}
+
+func exitCode(err error) int {
+	var inUse *store.InUseError
+	var damaged *store.DamagedError
+	var taken *listener.PortTakenError
+	switch {
+	case err == nil:
+		return ExitOK
+	case errors.As(err, &inUse):
+		return ExitInUse
+	case errors.As(err, &damaged):
+		return ExitDamaged
+	case errors.As(err, &taken):
+		return ExitPortTaken
+	}
+	return ExitFailure
+}

@@ -1,0 +1,13 @@
+//go:build !headless
+
+package main
+
+import (
+	"gatehouse/app/commands"
+	"gatehouse/app/desktop"
+)
+
+// openWindow shows the gateway in a window until the user closes it.
+func openWindow(w commands.Window) error {
+	return desktop.Run(desktop.Options{Config: w.Config, Version: w.Version, Demo: w.Demo})
+}

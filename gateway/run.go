@@ -1,0 +1,291 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"gatehouse/gateway/cause"
+	"gatehouse/gateway/registry"
+	"gatehouse/gateway/rest"
+)
+
+// DefaultHTTPAddr is loopback only.
+const DefaultHTTPAddr = "127.0.0.1:8080"
+
+// Start listens for devices, and on HTTP. A gateway that listens already stays as it is. An error is kept for Status,
+// too; *listener.PortTakenError tells who holds the port.
+func (g *Gateway) Start() error {
+	g.turns.Lock()
+	defer g.turns.Unlock()
+	if g.isClosed() {
+		return ErrClosed
+	}
+	return g.start()
+}
+
+func (g *Gateway) start() error {
+	g.mu.Lock()
+	settings, listening := g.settings, g.state == Listening
+	g.draining = false
+	g.mu.Unlock()
+	if listening {
+		return nil
+	}
+	address, err := g.listener.Listen(g.listenAddress(settings))
+	g.mu.Lock()
+	g.problem = err
+	if g.state = Listening; err != nil {
+		g.state = Failed
+	}
+	g.address = address
+	g.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return g.startHTTP()
+}
+
+func (g *Gateway) startHTTP() error {
+	g.mu.Lock()
+	running := g.http != nil
+	g.mu.Unlock()
+	if g.config.HTTPAddr == "off" || running {
+		return nil
+	}
+	server, err := rest.Listen(rest.Params{Addr: g.config.HTTPAddr, Logger: g.config.Logger, Healthy: g.healthy})
+	if err != nil {
+		g.mu.Lock()
+		g.problem = err
+		g.mu.Unlock()
+		return err
+	}
+	g.mu.Lock()
+	g.http = server
+	g.mu.Unlock()
+	return nil
+}
+
+// healthy is what /healthz answers: nil while devices can be served.
+func (g *Gateway) healthy() error {
+	if err := g.store.Err(); err != nil {
+		return err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.state != Listening {
+		return errors.New("not listening for devices")
+	}
+	return nil
+}
+
+// Stop refuses new connections with code 3, closes the live ones and stops listening. Sessions and everything else
+// stay; Start goes on.
+func (g *Gateway) Stop(ctx context.Context) error {
+	g.turns.Lock()
+	defer g.turns.Unlock()
+	return g.stop(ctx)
+}
+
+func (g *Gateway) stop(ctx context.Context) error {
+	g.mu.Lock()
+	g.draining = true
+	g.mu.Unlock()
+	err := g.listener.Close(ctx)
+	g.mu.Lock()
+	g.state, g.address, g.problem = Stopped, nil, nil
+	g.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("stop: %w", err)
+	}
+	return nil
+}
+
+// Close stops the gateway and closes the data folder. It takes at most some seconds, whatever devices do.
+func (g *Gateway) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	g.turns.Lock()
+	if g.isClosed() {
+		g.turns.Unlock()
+		return nil
+	}
+	err := g.stop(ctx)
+	g.mu.Lock()
+	g.closed = true
+	server := g.http
+	g.http = nil
+	g.mu.Unlock()
+	g.turns.Unlock() // background.end waits for work that may wait for its turn
+	if server != nil {
+		err = errors.Join(err, server.Close(ctx))
+	}
+	g.hub.Close()
+	g.background.end()
+	g.registry.Close()
+	return errors.Join(err, g.store.Close())
+}
+
+func (g *Gateway) isClosed() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.closed
+}
+
+// Settings are the current settings.
+func (g *Gateway) Settings() Settings {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.settings
+}
+
+// SetSettings keeps new settings and applies them at once: another port or network rebinds the listener, which ends live
+// connections; other names renew the server's certificate, which does not. When the new port cannot be had, the gateway
+// goes on as before and the error says why.
+func (g *Gateway) SetSettings(s Settings) error {
+	if err := s.check(); err != nil {
+		return err
+	}
+	g.turns.Lock()
+	defer g.turns.Unlock()
+	if g.isClosed() {
+		return ErrClosed
+	}
+	old := g.Settings()
+	if old.equal(s) {
+		return nil
+	}
+	if err := g.authority.Renew(g.names(s)); err != nil {
+		return fmt.Errorf("server certificate: %w", err)
+	}
+	if err := g.apply(old, s); err != nil {
+		return errors.Join(err, g.authority.Renew(g.names(old)))
+	}
+	return saveSettings(g.config.DataDir, s)
+}
+
+// apply makes new settings the current ones, and rebinds the listener if it has to move.
+func (g *Gateway) apply(old, s Settings) error {
+	g.mu.Lock()
+	wasListening := g.state != Stopped
+	g.settings = s
+	g.mu.Unlock()
+	if g.listenAddress(old) == g.listenAddress(s) || !wasListening {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := g.stop(ctx); err != nil {
+		return err
+	}
+	err := g.start()
+	if err == nil {
+		return nil
+	}
+	g.mu.Lock()
+	g.settings, g.state = old, Stopped
+	g.mu.Unlock()
+	if back := g.start(); back != nil {
+		return errors.Join(err, back)
+	}
+	return err
+}
+
+// SetNetwork lets devices on the network connect, or only this machine's.
+func (g *Gateway) SetNetwork(on bool) error {
+	s := g.Settings()
+	s.Network = on
+	return g.SetSettings(s)
+}
+
+// changed closes the live connections that rest on what has changed in the registry, and discards the sessions of
+// devices that belong to another Sync service now (contract, section 5).
+func (g *Gateway) changed(c registry.Change) {
+	if len(c.Affected) == 0 {
+		return
+	}
+	g.listener.Recheck(c.Affected)
+	sessions := map[string]string{}
+	for _, s := range g.hub.Sessions() {
+		sessions[s.DeviceSID] = s.ServiceSID
+	}
+	for _, deviceSID := range c.Affected {
+		had, parked := sessions[deviceSID]
+		if !parked {
+			continue
+		}
+		service, why := "", cause.DeviceDeleted
+		if device, found := g.registry.Device(deviceSID); found {
+			if service, why = g.registry.EffectiveService(device); service == had {
+				continue
+			}
+			if why == "" {
+				why = cause.ServiceChanged
+			}
+		}
+		g.listener.Disconnect(deviceSID, why)
+		g.hub.DropSession(deviceSID)
+	}
+}
+
+// renew replaces the server's certificate before it expires, and when the machine has got other addresses.
+func (g *Gateway) renew() {
+	g.turns.Lock()
+	defer g.turns.Unlock()
+	if g.isClosed() {
+		return
+	}
+	if err := g.authority.Renew(g.names(g.Settings())); err != nil {
+		g.config.Logger.Error("server certificate cannot be renewed", "err", err)
+	}
+}
+
+// mend opens the store again after a write has failed: JetStream does not recover by itself.
+func (g *Gateway) mend() {
+	if g.store.Err() == nil || g.isClosed() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := g.store.Reopen(ctx); err != nil {
+		g.config.Logger.Error("store cannot be opened again", "err", err)
+	}
+}
+
+// background runs what a gateway does by itself until it is closed.
+type background struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+	undo   []func()
+}
+
+func (b *background) start() { b.ctx, b.cancel = context.WithCancel(context.Background()) }
+
+// add has undo called at the end.
+func (b *background) add(undo func()) { b.undo = append(b.undo, undo) }
+
+func (b *background) every(d time.Duration, do func()) {
+	b.wg.Go(func() {
+		tick := time.NewTicker(d)
+		defer tick.Stop()
+		for {
+			select {
+			case <-b.ctx.Done():
+				return
+			case <-tick.C:
+				do()
+			}
+		}
+	})
+}
+
+func (b *background) end() {
+	b.cancel()
+	for _, undo := range b.undo {
+		undo()
+	}
+	b.wg.Wait()
+}

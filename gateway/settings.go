@@ -1,0 +1,149 @@
+package gateway
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Settings are what the user may change; they are kept in the data folder. Zero values stand for the defaults.
+type Settings struct {
+	// Port of the MQTT listener; 0 stands for 8883. It moves only when the user says so.
+	Port int `json:"port,omitempty"`
+	// Network lets devices on the network connect; otherwise the listener is bound to loopback (contract, section 1).
+	Network bool `json:"network,omitempty"`
+	// Names are added to those in the server's certificate: host names and addresses, at most 32.
+	Names []string `json:"names,omitempty"`
+	// SyncTopicsOnly refuses topics that are not below sync/ (contract, section 6).
+	SyncTopicsOnly bool `json:"sync_topics_only,omitempty"`
+}
+
+// DefaultPort is MQTT's over TLS (contract, section 1).
+const DefaultPort = 8883
+
+const (
+	settingsFile = "settings.json"
+	maxNames     = 32
+)
+
+// port is the port to listen on.
+func (s Settings) port() int {
+	if s.Port == 0 {
+		return DefaultPort
+	}
+	return s.Port
+}
+
+// check says what is wrong with settings, if anything.
+func (s Settings) check() error {
+	if s.Port < 0 || s.Port > 65535 {
+		return fmt.Errorf("port %d: a port is a number from 1 to 65535", s.Port)
+	}
+	if len(s.Names) > maxNames {
+		return fmt.Errorf("%d names: at most %d fit into the certificate", len(s.Names), maxNames)
+	}
+	for _, name := range s.Names {
+		if err := checkName(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkName accepts a host name (RFC 1123) or an IP address.
+func checkName(name string) error {
+	if net.ParseIP(name) != nil {
+		return nil
+	}
+	bad := fmt.Errorf("name %q is neither a host name nor an IP address", name)
+	if name == "" || len(name) > 253 {
+		return bad
+	}
+	label := 0
+	for i, c := range name {
+		switch {
+		case c == '.':
+			if label == 0 {
+				return bad
+			}
+			label = 0
+		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' && label > 0 || c == '*' && i == 0:
+			if label++; label > 63 {
+				return bad
+			}
+		default:
+			return bad
+		}
+	}
+	if label == 0 {
+		return bad
+	}
+	return nil
+}
+
+func (s Settings) equal(o Settings) bool {
+	return s.Port == o.Port && s.Network == o.Network && s.SyncTopicsOnly == o.SyncTopicsOnly && slices.Equal(s.Names, o.Names)
+}
+
+// loadSettings reads the settings of a data folder. A file that cannot be understood is set aside, never overwritten;
+// aside names it.
+func loadSettings(dir string, now time.Time) (s Settings, aside string, err error) {
+	path := filepath.Join(dir, settingsFile)
+	content, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Settings{}, "", nil
+	}
+	if err != nil {
+		return Settings{}, "", fmt.Errorf("settings cannot be read: %w", err)
+	}
+	if bad := json.Unmarshal(content, &s); bad == nil {
+		bad = s.check()
+		if bad == nil {
+			return s, "", nil
+		}
+	}
+	aside = path + ".damaged-" + strconv.FormatInt(now.Unix(), 10)
+	if err := os.Rename(path, aside); err != nil {
+		return Settings{}, "", fmt.Errorf("settings file %s is damaged and cannot be set aside: %w", path, err)
+	}
+	return Settings{}, aside, nil
+}
+
+// saveSettings replaces the settings file as a whole.
+func saveSettings(dir string, s Settings) error {
+	content, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return fmt.Errorf("settings: %w", err)
+	}
+	if err := replaceFile(filepath.Join(dir, settingsFile), append(content, '\n')); err != nil {
+		return fmt.Errorf("settings cannot be saved: %w", err)
+	}
+	return nil
+}
+
+// replaceFile writes a file of mode 0600 so that after a crash it is the old one or the new one.
+func replaceFile(path string, content []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(f.Name()) }() // gone already when all went well
+	_, err = f.Write(content)
+	if err == nil {
+		err = f.Sync()
+	}
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	return err
+}
