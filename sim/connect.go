@@ -80,7 +80,15 @@ func (d *Device) greet(ctx context.Context, o Options, t target, r *Result) (*li
 // connect sends a CONNECT and reads the answer. A server may answer before it has read all, and close: the answer counts then.
 func (l *link) connect(packet []byte, level byte) (connack, error) {
 	sent := l.send(packet)
-	answer, err := l.receive()
+	first, err := l.r.Peek(1)
+	if err == nil && first[0] != typeConnack<<4 { // what speaks another protocol is not read on: its lengths mean nothing
+		beginning, _ := l.r.Peek(min(l.r.Buffered(), 16))
+		return connack{}, fmt.Errorf("the answer to CONNECT is not a CONNACK; it begins with %q", beginning)
+	}
+	var answer []byte
+	if err == nil {
+		answer, err = l.receive()
+	}
 	if err != nil {
 		if sent != nil && !isAlert(err) {
 			err = sent
@@ -93,8 +101,8 @@ func (l *link) connect(packet []byte, level byte) (connack, error) {
 // readConnack takes a CONNACK apart: of 3.1.1's form, or, when MQTT 5 was asked for, of either.
 func readConnack(packet []byte, level byte) (connack, error) {
 	body := packetBody(packet)
-	if packet[0] != typeConnack<<4 || len(body) < 2 {
-		return connack{}, fmt.Errorf("the answer to CONNECT was not a CONNACK but a %s", typeName(packet[0]>>4))
+	if len(body) < 2 {
+		return connack{}, fmt.Errorf("its CONNACK has %d bytes instead of 2", len(body))
 	}
 	c := connack{packet: packet, code: int(body[1]), present: body[0]&1 != 0}
 	switch {

@@ -29,6 +29,8 @@ type Device struct {
 	turn    chan struct{} // holds a token while one Connect is at work
 	flash   *mqtt.OrderedMemoryStore
 
+	pingTimeout time.Duration // for a PINGRESP
+
 	mu      sync.Mutex // guards what follows; never held while waiting or calling out
 	state   State
 	session session
@@ -72,7 +74,7 @@ type Subscription struct {
 
 // NewDevice makes a device that is not connected.
 func NewDevice(p Params) *Device {
-	d := &Device{now: p.Now, log: p.Logger, turn: make(chan struct{}, 1), flash: mqtt.NewOrderedMemoryStore(), granted: map[string]byte{}}
+	d := &Device{now: p.Now, log: p.Logger, turn: make(chan struct{}, 1), flash: mqtt.NewOrderedMemoryStore(), granted: map[string]byte{}, pingTimeout: 10 * time.Second}
 	if d.now == nil {
 		d.now = time.Now
 	}
@@ -190,7 +192,7 @@ func (d *Device) adopt(ctx context.Context, l *link, answer connack, o Options, 
 	if t.level == 5 {
 		s = &heldSession{ending: newEnding(report), link: l, keepAlive: time.Duration(t.keepAlive) * time.Second}
 	} else {
-		s = newPahoSession(l, answer, o, t, view, report)
+		s = newPahoSession(l, answer, o, t, view, d.pingTimeout, report)
 	}
 	d.mu.Lock()
 	if ctx.Err() != nil || d.closed {

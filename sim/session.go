@@ -23,8 +23,7 @@ var (
 
 // The client library's patience.
 const (
-	quiesce     = 250 // milliseconds for DISCONNECT to be written
-	pingTimeout = 10 * time.Second
+	quiesce     = 250             // milliseconds for DISCONNECT to be written
 	takeTimeout = 2 * time.Second // for a message to be taken over by the writing goroutine
 )
 
@@ -80,7 +79,7 @@ type pahoSession struct {
 	flash  *flashView
 }
 
-func newPahoSession(l *link, answer connack, o Options, t target, flash *flashView, report func(EndKind, error)) *pahoSession {
+func newPahoSession(l *link, answer connack, o Options, t target, flash *flashView, pingTimeout time.Duration, report func(EndKind, error)) *pahoSession {
 	s := &pahoSession{link: l, ending: newEnding(report), flash: flash}
 	opts := mqtt.NewClientOptions()
 	opts.AddBroker("mqtts://" + t.address)
