@@ -165,6 +165,24 @@ func TestAnAcceptedMQTT5ConnectionIsKept(t *testing.T) {
 	assert.Equal(t, []string{"DISCONNECT · reason 0x8b (server shutting down)"}, summaries(d, "DISCONNECT", false))
 }
 
+func TestASilentMQTT5ServerIsLeftAfterTheKeepalive(t *testing.T) {
+	s := serveFake(t, func(p *peer) {
+		p.next()
+		p.write(0x20, 3, 0, 0, 0)
+		for p.next() != nil {
+		}
+	})
+	o := s.options()
+	o.Protocol, o.KeepAlive = MQTT5, time.Second
+	d := newTestDevice(t)
+	d.pingTimeout = 300 * time.Millisecond
+	require.NoError(t, d.Connect(t.Context(), o).Err)
+	eventually(t, "the device gave up", func() bool { return d.State().End == EndKeepAlive })
+	require.NoError(t, d.Connect(t.Context(), o).Err)
+	d.Disconnect()
+	assert.Equal(t, EndByUser, d.State().End)
+}
+
 func TestFailuresAreClassifiedAndSayWhatToDo(t *testing.T) {
 	accept := func(p *peer) { p.answer(0, 0) }
 	wrongName := serveWith(t, serverConfig("elsewhere.example"), accept)

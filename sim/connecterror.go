@@ -10,7 +10,6 @@ import (
 	"net"
 	"os"
 	"strings"
-	"syscall"
 )
 
 // Failure says at what a connection attempt failed before any CONNACK came.
@@ -95,7 +94,7 @@ func explainTCP(e *ConnectError, host string, err error) {
 	switch {
 	case errors.As(err, &dns):
 		e.Failure, e.Why, e.Todo = FailureNoSuchHost, fmt.Sprintf("the name %q does not resolve", host), "check the host in the address"
-	case errors.Is(err, syscall.ECONNREFUSED):
+	case isAny(err, errnoRefused):
 		e.Failure, e.Why, e.Todo = FailureRefused, "nothing listens on that port", "start the gateway, or check the port"
 	default:
 		e.Failure, e.Why, e.Todo = FailureUnreachable, plain(err), "check the address and the network"
@@ -165,7 +164,16 @@ func alertText(err error) string {
 
 // isClosed tells that the peer went away, politely or not.
 func isClosed(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || isAny(err, errnoReset)
+}
+
+func isAny(err error, targets []error) bool {
+	for _, target := range targets {
+		if errors.Is(err, target) {
+			return true
+		}
+	}
+	return false
 }
 
 func certificateNames(c *x509.Certificate) string {

@@ -8,7 +8,6 @@ import (
 	"sort"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
@@ -190,7 +189,7 @@ func (d *Device) adopt(ctx context.Context, l *link, answer connack, o Options, 
 	view := &flashView{store: d.flash}
 	report := func(kind EndKind, err error) { d.ended(s, kind, err) }
 	if t.level == 5 {
-		s = &heldSession{ending: newEnding(report), link: l, keepAlive: time.Duration(t.keepAlive) * time.Second}
+		s = &heldSession{ending: newEnding(report), link: l, keepAlive: time.Duration(t.keepAlive) * time.Second, patience: d.pingTimeout}
 	} else {
 		s = newPahoSession(l, answer, o, t, view, d.pingTimeout, report)
 	}
@@ -240,7 +239,7 @@ func endSentence(kind EndKind, err error) string {
 	case EndReplaced:
 		return "this device connected anew"
 	case EndByServer:
-		if errors.Is(err, syscall.ECONNRESET) {
+		if isAny(err, errnoReset) {
 			return "the gateway reset the connection"
 		}
 		return "the gateway closed the connection"

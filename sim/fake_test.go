@@ -77,10 +77,9 @@ type server struct {
 	serve    func(*peer)
 	wg       sync.WaitGroup
 
-	mu       sync.Mutex
-	conns    []net.Conn
-	connects [][]byte
-	packets  [][]byte // all from devices, in order
+	mu      sync.Mutex
+	conns   []net.Conn
+	packets [][]byte // all from devices, in order
 }
 
 // peer is one connection as the fake server has it.

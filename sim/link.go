@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,9 +24,8 @@ var errEnded = errors.New("connection ended")
 // checked before the client sees it. The client is given a link whose CONNECT is done: its own CONNECT goes nowhere, and is answered with
 // the CONNACK that came.
 type link struct {
-	tls   *tls.Conn
-	level byte
-	note  func(outbound bool, packet []byte)
+	tls  *tls.Conn
+	note func(outbound bool, packet []byte)
 
 	r *bufio.Reader
 
@@ -33,12 +33,14 @@ type link struct {
 	unread []byte // of the packet that is being handed to the client
 	ended  func(error)
 
+	closing atomic.Bool // Close was called: that the server closes too is no news
+
 	writeMu sync.Mutex // held over recording and writing, so that the console has the order of the wire
 	pending []byte     // what the client wrote of a packet that is not complete
 	greeted bool       // the client's CONNECT was taken
 }
 
-// handOver makes the link behave as a fresh connection to the client library. ended is called with each error of reading.
+// handOver makes the link behave as a fresh connection to the client library. ended is called with the error of reading that was not of our making.
 func (l *link) handOver(connack []byte, ended func(error)) {
 	l.readMu.Lock()
 	defer l.readMu.Unlock()
@@ -80,7 +82,9 @@ func (l *link) Read(p []byte) (int, error) {
 			}
 		}
 		if err != nil {
-			l.ended(err)
+			if !l.closing.Load() {
+				l.ended(err)
+			}
 			_ = l.Close()
 			return 0, errEnded
 		}
@@ -118,6 +122,7 @@ func (l *link) Write(p []byte) (int, error) {
 
 // Close says goodbye within closeGrace, then closes whatever the peer does.
 func (l *link) Close() error {
+	l.closing.Store(true)
 	raw := l.tls.NetConn()
 	t := time.AfterFunc(closeGrace, func() { _ = raw.Close() })
 	defer t.Stop()

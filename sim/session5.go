@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"errors"
+	"os"
 	"time"
 )
 
@@ -14,6 +15,7 @@ type heldSession struct {
 	*ending
 	link      *link
 	keepAlive time.Duration
+	patience  time.Duration // for a PINGRESP
 }
 
 func (s *heldSession) start(context.Context) error {
@@ -26,11 +28,21 @@ func (s *heldSession) start(context.Context) error {
 
 func (s *heldSession) read() {
 	for {
+		if s.keepAlive > 0 {
+			_ = s.link.tls.SetReadDeadline(time.Now().Add(s.keepAlive + s.patience))
+		}
 		packet, err := s.link.receive()
 		if err != nil {
-			s.lost(err)
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				s.finish(EndKeepAlive, err)
+			}
+			if !s.link.closing.Load() {
+				s.lost(err)
+			}
 			_ = s.link.Close()
-			s.finish(EndFailure, err)
+			if !s.leaving.Load() {
+				s.finish(EndFailure, err)
+			}
 			return
 		}
 		if packet[0]>>4 == typeDisconnect {
