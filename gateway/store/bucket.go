@@ -1,0 +1,323 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Entry is a key with its value. The revision rises with every write to the bucket; it serves Update only.
+type Entry struct {
+	Key      string
+	Value    []byte
+	Revision uint64
+}
+
+// Bucket is a set of keys with values. A write returns when it is durable; writes that come together share the fsync.
+type Bucket struct {
+	store *Store
+	name  string
+
+	mu      sync.Mutex // one write at a time; held while the engine writes, not while it is made durable
+	keys    map[string]held
+	live    state
+	last    uint64 // sequence number of the last record
+	pending map[int]part
+	loaded  []Entry // what load read, for the first All
+
+	commit     sync.Mutex
+	committed  *sync.Cond
+	durable    uint64
+	committing bool
+	synced     map[string]os.FileInfo // guarded by committing
+}
+
+type held struct {
+	revision uint64
+	digest   digest
+}
+
+var (
+	nameForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+	keyForm  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_=/-]{0,127}(\.[A-Za-z0-9_=/-]{1,128}){0,7}$`)
+)
+
+func validName(name string) bool { return nameForm.MatchString(name) }
+
+func subjectPrefix(bucket string) string { return "$KV." + bucket + "." }
+
+// All is a snapshot of all entries, in the order in which they were last written.
+func (b *Bucket) All(ctx context.Context) ([]Entry, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.store.usable(); err != nil && b.loaded == nil {
+		return nil, fmt.Errorf("read bucket %s: %w", b.name, err)
+	}
+	if entries := b.loaded; entries != nil {
+		b.loaded = nil
+		return entries, nil
+	}
+	engine := b.store.running()
+	if engine == nil {
+		return nil, fmt.Errorf("read bucket %s: %w", b.name, ErrClosed)
+	}
+	entries := []Entry{}
+	err := engine.read(ctx, b.name, func(e jetstream.KeyValueEntry) {
+		if e.Operation() == jetstream.KeyValuePut && !strings.HasPrefix(e.Key(), redoPrefix) {
+			entries = append(entries, Entry{Key: e.Key(), Value: e.Value(), Revision: e.Revision()})
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read bucket %s: %w", b.name, err)
+	}
+	return entries, nil
+}
+
+// load reads the bucket from the engine. The caller holds mu.
+func (b *Bucket) load(ctx context.Context) error {
+	engine := b.store.running()
+	if engine == nil {
+		return fmt.Errorf("read bucket %s: %w", b.name, ErrClosed)
+	}
+	b.keys, b.live, b.loaded, b.pending = map[string]held{}, state{}, []Entry{}, map[int]part{}
+	var broken error
+	err := engine.read(ctx, b.name, func(e jetstream.KeyValueEntry) {
+		if e.Operation() != jetstream.KeyValuePut {
+			return
+		}
+		d := digestEntry(subjectPrefix(b.name)+e.Key(), e.Value())
+		b.keys[e.Key()] = held{revision: e.Revision(), digest: d}
+		b.live.add(d)
+		if strings.HasPrefix(e.Key(), redoPrefix) {
+			if err := b.addPart(e.Key(), e.Value()); err != nil {
+				broken = err
+			}
+			return
+		}
+		b.loaded = append(b.loaded, Entry{Key: e.Key(), Value: e.Value(), Revision: e.Revision()})
+	})
+	if err == nil {
+		err = broken
+	}
+	if err == nil {
+		b.last, err = engine.last(ctx, b.name)
+	}
+	if err != nil {
+		return fmt.Errorf("read bucket %s: %w", b.name, err)
+	}
+	b.commit.Lock()
+	b.durable, b.synced = 0, map[string]os.FileInfo{}
+	b.commit.Unlock()
+	return nil
+}
+
+// running is the engine, nil when there is none.
+func (s *Store) running() *engine {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.engine
+}
+
+// Create stores a key that must not exist, else [ErrConflict], and returns its revision.
+func (b *Bucket) Create(ctx context.Context, key string, value []byte) (uint64, error) {
+	return b.one(ctx, Op{Key: key, Value: value}, func(h held, exists bool) error {
+		if exists {
+			return ErrConflict
+		}
+		return nil
+	})
+}
+
+// Update stores a key whose revision must be the given one, else [ErrConflict].
+func (b *Bucket) Update(ctx context.Context, key string, value []byte, revision uint64) (uint64, error) {
+	return b.one(ctx, Op{Key: key, Value: value}, func(h held, exists bool) error {
+		if !exists || h.revision != revision {
+			return ErrConflict
+		}
+		return nil
+	})
+}
+
+// Put stores a key, whatever was there.
+func (b *Bucket) Put(ctx context.Context, key string, value []byte) (uint64, error) {
+	return b.one(ctx, Op{Key: key, Value: value}, nil)
+}
+
+// Delete removes a key; [ErrNotFound] when there is none.
+func (b *Bucket) Delete(ctx context.Context, key string) error {
+	_, err := b.one(ctx, Op{Key: key, Delete: true}, func(_ held, exists bool) error {
+		if !exists {
+			return ErrNotFound
+		}
+		return nil
+	})
+	return err
+}
+
+func (b *Bucket) one(ctx context.Context, op Op, check func(held, bool) error) (uint64, error) {
+	if err := op.valid(); err != nil {
+		return 0, fmt.Errorf("%s in %s: %w", op, b.name, err)
+	}
+	seq, err := b.writeOne(ctx, op, check)
+	if err == nil {
+		err = b.makeDurable(seq)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("%s in %s: %w", op, b.name, err)
+	}
+	return seq, nil
+}
+
+func (b *Bucket) writeOne(ctx context.Context, op Op, check func(held, bool) error) (uint64, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	if err := b.store.usable(); err != nil {
+		return 0, err
+	}
+	if check != nil {
+		h, exists := b.keys[op.Key]
+		if err := check(h, exists); err != nil {
+			return 0, err
+		}
+	}
+	if err := b.write(ctx, []Op{op}); err != nil {
+		return 0, b.store.fail(err)
+	}
+	return b.last, nil
+}
+
+// inFlight bounds the records that are handed to the engine before their acknowledgements are awaited.
+const inFlight = 256
+
+// write appends a record for each op and waits until the engine has them; they are not durable yet. Once begun it does not
+// heed ctx: a write whose outcome is unknown would be a failed store. The caller holds mu, and calls fail on an error.
+func (b *Bucket) write(ctx context.Context, ops []Op) error {
+	engine := b.store.running()
+	if engine == nil {
+		return ErrClosed
+	}
+	b.loaded = nil
+	for len(ops) > 0 {
+		n := min(len(ops), inFlight)
+		acks := make([]jetstream.PubAckFuture, 0, n)
+		for _, op := range ops[:n] {
+			ack, err := engine.js.PublishMsgAsync(b.record(op), jetstream.WithExpectLastSequence(b.last))
+			if err != nil {
+				return err
+			}
+			acks = append(acks, ack)
+			b.apply(op)
+		}
+		timeout := time.NewTimer(b.store.params.Timeout)
+		err := await(acks, timeout.C, b.store.params.Timeout)
+		timeout.Stop()
+		if err != nil {
+			return err
+		}
+		ops = ops[n:]
+	}
+	return nil
+}
+
+func await(acks []jetstream.PubAckFuture, timeout <-chan time.Time, limit time.Duration) error {
+	for _, ack := range acks {
+		select {
+		case <-ack.Ok():
+		case err := <-ack.Err():
+			return err
+		case <-timeout:
+			return fmt.Errorf("the engine did not answer within %v", limit)
+		}
+	}
+	return nil
+}
+
+// record is the message of an op, with the state that it leads to.
+func (b *Bucket) record(op Op) *nats.Msg {
+	msg := nats.NewMsg(subjectPrefix(b.name) + op.Key)
+	next := b.live
+	if h, exists := b.keys[op.Key]; exists {
+		next.remove(h.digest)
+	}
+	if op.Delete {
+		msg.Header.Set("KV-Operation", "DEL")
+	} else {
+		msg.Data = op.Value
+		next.add(digestEntry(msg.Subject, op.Value))
+	}
+	msg.Header.Set(stateHeader, next.String())
+	return msg
+}
+
+// apply notes an op whose record was handed to the engine.
+func (b *Bucket) apply(op Op) {
+	b.last++
+	if h, exists := b.keys[op.Key]; exists {
+		b.live.remove(h.digest)
+		delete(b.keys, op.Key)
+	}
+	if !op.Delete {
+		d := digestEntry(subjectPrefix(b.name)+op.Key, op.Value)
+		b.keys[op.Key] = held{revision: b.last, digest: d}
+		b.live.add(d)
+	}
+}
+
+// makeDurable returns when the record seq and all before it are on the disk and marked in the manifest. Of those who wait, one
+// does it for all.
+func (b *Bucket) makeDurable(seq uint64) error {
+	b.commit.Lock()
+	defer b.commit.Unlock()
+	for b.durable < seq {
+		if b.committing {
+			b.committed.Wait()
+			continue
+		}
+		if err := b.store.usable(); err != nil {
+			return err
+		}
+		b.committing = true
+		b.commit.Unlock()
+		target, err := b.commitAll()
+		b.commit.Lock()
+		b.committing = false
+		b.committed.Broadcast()
+		if err != nil {
+			return b.store.fail(err)
+		}
+		b.durable = max(b.durable, target)
+	}
+	return nil
+}
+
+func (b *Bucket) commitAll() (uint64, error) {
+	b.mu.Lock()
+	target := b.last
+	b.mu.Unlock()
+	if err := syncBlocks(b.store.root(), b.name, b.synced, b.store.syncFile); err != nil {
+		return 0, err
+	}
+	return target, b.store.mark(b.name, target)
+}
+
+// drain waits until no write and no commit is under way, so that the files may be closed. The caller has seen to it that
+// usable refuses new ones.
+func (b *Bucket) drain() {
+	b.mu.Lock()
+	b.mu.Unlock() //lint:ignore SA2001 waits for the write under way
+	b.commit.Lock()
+	defer b.commit.Unlock()
+	for b.committing {
+		b.committed.Wait()
+	}
+}

@@ -1,0 +1,194 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// MaxValue bounds the value of an entry in bytes.
+const MaxValue = 512 << 10
+
+// readTimeout bounds the reading of a whole bucket.
+const readTimeout = time.Minute
+
+// engine is a NATS server without listener and a connection to it.
+type engine struct {
+	server *server.Server
+	conn   *nats.Conn
+	js     jetstream.JetStream
+}
+
+func startEngine(root string, p Params) (*engine, error) {
+	srv, err := server.NewServer(&server.Options{
+		ServerName:             "gatehouse",
+		DontListen:             true,
+		NoSigs:                 true,
+		NoLog:                  true,
+		JetStream:              true,
+		DisableJetStreamBanner: true,
+		StoreDir:               root, // JetStream adds its own "jetstream"
+		JetStreamMaxMemory:     64 << 20,
+		JetStreamMaxStore:      1 << 44, // the disk is the bound: a write that fails is reported as such
+		MaxPayload:             4 << 20,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	srv.SetLoggerV2(engineLog{p.Logger}, false, false, false)
+	e := &engine{server: srv}
+	srv.Start()
+	if !srv.ReadyForConnections(p.Timeout) {
+		e.stop()
+		return nil, fmt.Errorf("open store: the engine did not start within %v", p.Timeout)
+	}
+	if e.conn, err = nats.Connect("", nats.InProcessServer(srv), nats.NoReconnect(), nats.Name("store")); err != nil {
+		e.stop()
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	if e.js, err = jetstream.New(e.conn, jetstream.WithDefaultTimeout(p.Timeout)); err != nil {
+		e.stop()
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	return e, nil
+}
+
+func (e *engine) stop() {
+	if e.conn != nil {
+		e.conn.Close()
+	}
+	e.server.Shutdown()
+	e.server.WaitForShutdown()
+}
+
+// create makes the stream of a bucket, as a JetStream key-value bucket with a history of one.
+func (e *engine) create(ctx context.Context, bucket string) error {
+	_, err := e.js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
+		Bucket: bucket, History: 1, Storage: jetstream.FileStorage, MaxValueSize: 2 * MaxValue,
+	})
+	return err
+}
+
+// read calls add for each key's newest entry, deleted ones included.
+func (e *engine) read(ctx context.Context, bucket string, add func(jetstream.KeyValueEntry)) error {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	kv, err := e.js.KeyValue(ctx, bucket)
+	if err != nil {
+		return err
+	}
+	watcher, err := kv.WatchAll(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = watcher.Stop() }()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case entry, ok := <-watcher.Updates():
+			if !ok {
+				return errors.New("the engine ended the watch")
+			}
+			if entry == nil {
+				return nil
+			}
+			add(entry)
+		}
+	}
+}
+
+// last is the highest sequence number of a stream.
+func (e *engine) last(ctx context.Context, bucket string) (uint64, error) {
+	stream, err := e.js.Stream(ctx, streamName(bucket))
+	if err != nil {
+		return 0, err
+	}
+	return stream.CachedInfo().State.LastSeq, nil
+}
+
+// syncBlocks makes all blocks of a bucket durable that changed since their size and time were noted in done.
+func syncBlocks(root, bucket string, done map[string]os.FileInfo, syncFile func(*os.File) error) error {
+	folder := blocksFolder(root, bucket)
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return err
+	}
+	renamed := false
+	for _, entry := range entries {
+		if !strings.HasSuffix(entry.Name(), ".blk") {
+			continue
+		}
+		info, err := entry.Info()
+		if errors.Is(err, os.ErrNotExist) {
+			continue // the engine has just dropped the block
+		}
+		if err != nil {
+			return err
+		}
+		before := done[entry.Name()]
+		if before != nil && before.Size() == info.Size() && before.ModTime().Equal(info.ModTime()) && os.SameFile(before, info) {
+			continue
+		}
+		if err := syncPath(filepath.Join(folder, entry.Name()), syncFile); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		renamed = renamed || before == nil || !os.SameFile(before, info)
+		done[entry.Name()] = info
+	}
+	if renamed {
+		return syncFolder(folder)
+	}
+	return nil
+}
+
+func syncPath(path string, syncFile func(*os.File) error) error {
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(syncFile(file), file.Close())
+}
+
+// syncTree makes a folder with all below it durable.
+func syncTree(root string, syncFile func(*os.File) error) error {
+	return filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, os.ErrNotExist):
+			return nil // a temporary file of the engine
+		case err != nil:
+			return err
+		case entry.IsDir():
+			return syncFolder(path)
+		case !entry.Type().IsRegular():
+			return nil
+		}
+		if err := syncPath(path, syncFile); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		return nil
+	})
+}
+
+// engineLog hands what the engine says to the store's logger, one level lower: what matters is reported by the store.
+type engineLog struct{ to *slog.Logger }
+
+func (l engineLog) Noticef(format string, v ...any) {
+	l.to.Debug("engine: " + fmt.Sprintf(format, v...))
+}
+func (l engineLog) Debugf(format string, v ...any) {}
+func (l engineLog) Tracef(format string, v ...any) {}
+func (l engineLog) Warnf(format string, v ...any)  { l.to.Info("engine: " + fmt.Sprintf(format, v...)) }
+func (l engineLog) Errorf(format string, v ...any) { l.to.Warn("engine: " + fmt.Sprintf(format, v...)) }
+func (l engineLog) Fatalf(format string, v ...any) {
+	l.to.Error("engine: " + fmt.Sprintf(format, v...))
+}
