@@ -1,0 +1,141 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// listed is a package as `go list` knows it: what it imports itself, and all that this brings.
+type listed struct {
+	ImportPath    string
+	Imports, Deps []string
+}
+
+// list asks for this module's packages as they are built with the given tags.
+func list(t *testing.T, tags, pattern string) []listed {
+	t.Helper()
+	command := exec.Command("go", "list", "-e", "-json=ImportPath,Imports,Deps", "-tags", tags, pattern)
+	command.Dir = ".."
+	command.Env = append(os.Environ(), "CGO_ENABLED=1") // nothing is compiled, and the window is to be listed as well
+	command.Stderr = os.Stderr
+	out, err := command.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []listed
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var one listed
+		if err := d.Decode(&one); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatalf("go list: %v", err)
+		}
+		all = append(all, one)
+	}
+	if len(all) == 0 {
+		t.Fatalf("no package matches %s", pattern)
+	}
+	return all
+}
+
+// within reports whether a path is one of the roots or lies below one.
+func within(path string, roots ...string) bool {
+	return slices.ContainsFunc(roots, func(root string) bool {
+		return path == root || strings.HasPrefix(path, root+"/")
+	})
+}
+
+const (
+	fyne       = "fyne.io"
+	fyneDriver = "fyne.io/fyne/v2/app"
+	desktop    = "gatehouse/app/desktop"
+)
+
+// The doors between the rooms open one way: app to sim and gateway, which know neither Fyne nor each other.
+func TestTheRoomsKnowEachOtherOneWayOnly(t *testing.T) {
+	rules := []struct {
+		room    string
+		mayNot  []string
+		because string
+	}{
+		{"gatehouse/gateway", []string{"gatehouse/app", "gatehouse/sim", fyne}, "the gateway runs without an app"},
+		{"gatehouse/sim", []string{"gatehouse/app", "gatehouse/gateway", fyne}, "a virtual device dials as any device would"},
+		{"gatehouse/app/commands", []string{desktop, fyne}, "the command line builds without a window"},
+		{"gatehouse/app/demo", []string{desktop, fyne}, "the demo runs without a window"},
+		{"gatehouse/app/onboard", []string{desktop, fyne}, "onboarding is tested without a window"},
+		{"gatehouse/app/remedy", []string{desktop, fyne}, "fixes are tested without a window"},
+		{"gatehouse/app/words", []string{desktop, fyne}, "the words are the same on the command line"},
+		{desktop + "/kit", []string{"gatehouse/app", "gatehouse/gateway", "gatehouse/sim"}, "widgets know no devices"},
+	}
+	packages := list(t, "migrated_fynedo", "./...")
+	for _, rule := range rules {
+		seen := false
+		for _, p := range packages {
+			if !within(p.ImportPath, rule.room) {
+				continue
+			}
+			seen = true
+			for _, dep := range p.Deps {
+				if within(dep, rule.mayNot...) && !within(dep, rule.room) {
+					t.Errorf("%s depends on %s, but %s", p.ImportPath, dep, rule.because)
+				}
+			}
+		}
+		if !seen {
+			t.Errorf("there is no package %s any more: mend this rule", rule.room)
+		}
+	}
+}
+
+// Whatever imports Fyne's driver needs cgo and OpenGL, so that is the composition root alone.
+func TestOnlyTheWindowsRootImportsTheDriver(t *testing.T) {
+	for _, p := range list(t, "migrated_fynedo", "./...") {
+		if slices.Contains(p.Imports, fyneDriver) && p.ImportPath != desktop {
+			t.Errorf("%s imports %s; only %s may", p.ImportPath, fyneDriver, desktop)
+		}
+	}
+}
+
+// A screen reaches another through the shell, never through its package.
+func TestScreensDoNotKnowEachOther(t *testing.T) {
+	screens := []string{"overview", "devices", "attempts", "sessions", "settings"}
+	for _, p := range list(t, "migrated_fynedo", "./app/desktop/...") {
+		for _, screen := range screens {
+			if !within(p.ImportPath, desktop+"/"+screen) {
+				continue
+			}
+			for _, other := range screens {
+				if other != screen && slices.Contains(p.Deps, desktop+"/"+other) {
+					t.Errorf("%s depends on the screen %s", p.ImportPath, other)
+				}
+			}
+		}
+	}
+}
+
+func TestTheHeadlessProgramHoldsNothingOfTheWindow(t *testing.T) {
+	for _, p := range list(t, "headless", "./app") {
+		for _, dep := range p.Deps {
+			if within(dep, fyne, desktop) {
+				t.Errorf("built with the tag headless, %s depends on %s", p.ImportPath, dep)
+			}
+		}
+	}
+}
+
+// The decision is pure: it reads no file, no socket and no clock but those it is given.
+func TestAdmissionReachesForNothing(t *testing.T) {
+	for _, p := range list(t, "headless", "./gateway/admission") {
+		for _, dep := range p.Imports {
+			if within(dep, "net", "os", "io", "crypto/tls", "log", "context", "gatehouse/gateway/store", "gatehouse/gateway/broker") {
+				t.Errorf("%s imports %s", p.ImportPath, dep)
+			}
+		}
+	}
+}
