@@ -1,0 +1,330 @@
+package attempts
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+
+	"gatehouse/app/desktop/kit"
+	"gatehouse/app/desktop/look"
+	"gatehouse/app/desktop/shell"
+	"gatehouse/app/remedy"
+	"gatehouse/app/words"
+	"gatehouse/gateway/attempt"
+	"gatehouse/gateway/sid"
+)
+
+// view is the chosen attempt, made ready for the screen off the UI goroutine.
+type view struct {
+	id      uint64
+	found   bool
+	attempt attempt.Attempt
+	words   words.Explanation
+	steps   []step
+	remedy  remedy.Remedy
+	fixable bool
+}
+
+// look reads the chosen attempt.
+func (s *Screen) look(id uint64) view {
+	v := view{id: id}
+	if id == 0 {
+		return v
+	}
+	if v.attempt, v.found = s.log.Get(id); !v.found {
+		return v
+	}
+	v.words = words.Explain(v.attempt)
+	v.steps = steps(v.attempt)
+	v.remedy, v.fixable = s.p.Remedy(v.attempt)
+	return v
+}
+
+// same reports whether two views look the same. Steps and packets are only ever added.
+func (v view) same(o view) bool {
+	return v.id == o.id && v.found == o.found && v.verdict() == o.verdict() &&
+		len(v.steps) == len(o.steps) && len(v.attempt.Packets) == len(o.attempt.Packets)
+}
+
+// verdict is all that the verdict card depends on.
+func (v view) verdict() string {
+	return fmt.Sprint(v.id, v.attempt.Code, v.words, v.fixable, v.remedy.Label, v.attempt.Live, v.attempt.Done, v.attempt.DeviceSID)
+}
+
+func steps(a attempt.Attempt) []step {
+	all := make([]step, len(a.Steps))
+	for i, s := range a.Steps {
+		title, said := words.Step(s, a)
+		all[i] = step{
+			key: fmt.Sprint(a.ID, "/", i), offset: words.Offset(s.Offset), state: stateColor(s.State),
+			title: title, detail: said, facts: words.Facts(s),
+		}
+	}
+	return all
+}
+
+func stateColor(s attempt.State) kit.Color {
+	switch s {
+	case attempt.Warn:
+		return kit.Warn
+	case attempt.Bad:
+		return kit.Bad
+	}
+	return kit.Good
+}
+
+// detail is the right side: the verdict above the tabs.
+type detail struct {
+	screen   *Screen
+	content  *fyne.Container
+	body     *fyne.Container // verdict, tabs and what they show; hidden without a choice
+	none     *fyne.Container
+	verdict  *fyne.Container
+	tabs     *kit.Tabs
+	took     *kit.Text
+	timeline *timeline
+	scroll   *container.Scroll
+	packets  *fyne.Container
+	bytes    *container.Scroll
+
+	shown view
+	tab   int
+	fixed map[uint64]bool // attempts whose fix was pressed here
+}
+
+func newDetail(s *Screen) *detail {
+	d := &detail{screen: s, timeline: newTimeline(s.shell.Copy), verdict: container.NewStack(), packets: kit.Down(12), fixed: map[uint64]bool{}}
+	d.tabs = kit.NewTabs("", "Timeline", "Packets")
+	d.took = kit.NewText("", kit.Caption.Right())
+	d.tabs.OnChoose = func(i int) { d.tab = i; d.turn() }
+	d.scroll = container.NewVScroll(kit.Inset(12, 8, 8, 0, d.timeline.column))
+	d.bytes = container.NewVScroll(kit.Inset(12, 8, 8, 0, d.packets))
+	d.bytes.Hide()
+	d.body = container.NewBorder(kit.Down(6, d.verdict, container.NewStack(d.tabs, d.took)), nil, nil, nil, container.NewStack(d.scroll, d.bytes))
+	d.body.Hide()
+	d.none = container.NewStack(kit.Centred(320, kit.Down(6,
+		kit.NewText("No attempt chosen", kit.Title),
+		kit.NewProse(kit.Run{Text: "Choose one in the list to see what happened, step by step, and what to do about it.", Type: kit.Quiet}),
+	)))
+	d.content = kit.Card(14, container.NewStack(d.none, d.body))
+	return d
+}
+
+// show puts a view on the screen; what looks the same already is left alone, so that the keyboard's place is kept.
+func (d *detail) show(v view) {
+	before := d.shown
+	d.shown = v
+	if !v.found {
+		d.body.Hide()
+		d.none.Show()
+		return
+	}
+	if before.verdict() != v.verdict() || !before.found {
+		d.verdict.Objects = []fyne.CanvasObject{d.card(v)}
+		d.verdict.Refresh()
+	}
+	if before.id != v.id {
+		d.scroll.ScrollToTop()
+		d.bytes.ScrollToTop()
+	}
+	d.took.Set(took(v.attempt))
+	d.timeline.set(v.steps)
+	d.none.Hide()
+	d.body.Show()
+	if d.tab == 1 && (before.id != v.id || len(before.attempt.Packets) != len(v.attempt.Packets)) {
+		d.listPackets()
+	}
+}
+
+// turn shows what belongs to the chosen tab.
+func (d *detail) turn() {
+	d.scroll.Show()
+	d.bytes.Hide()
+	if d.tab == 1 {
+		d.scroll.Hide()
+		d.bytes.Show()
+		d.listPackets()
+	}
+	d.body.Refresh()
+}
+
+// card says the code, what it means, the cause in a sentence, and offers the fix.
+func (d *detail) card(v view) fyne.CanvasObject {
+	code := look.Code(v.attempt.Code)
+	size := float32(30)
+	if !v.attempt.Code.Answered() {
+		size = 18
+	}
+	head := container.NewBorder(nil, nil,
+		kit.Inset(0, 12, 0, 0, kit.NewText(words.CodeLabel(v.attempt.Code), kit.Type{Size: size, Color: code.Color(), Bold: true})), nil,
+		kit.Down(0, kit.Clipped(kit.NewText(v.words.Name, kit.Title)), kit.NewProse(kit.Run{Text: v.words.Meaning, Type: kit.Quiet})),
+	)
+	said := []kit.Run{{Text: v.words.Cause, Type: kit.Strong}}
+	if v.words.More != "" {
+		said = append(said, kit.Run{Text: " " + v.words.More, Type: kit.Body})
+	}
+	parts := []fyne.CanvasObject{head, kit.NewProse(said...)}
+	if advice := d.advice(v); advice != "" {
+		parts = append(parts, kit.NewProse(kit.Run{Text: advice, Type: kit.Quiet}))
+	}
+	parts = append(parts, d.buttons(v))
+	return kit.Panel(kit.Raised, code.Color(), 14, kit.Down(9, parts...))
+}
+
+// advice is what to do, once the cause is known; after a fix, what happens next.
+func (d *detail) advice(v view) string {
+	if d.fixed[v.id] && !v.fixable {
+		return "Fixed. The device gets in when it tries again."
+	}
+	return v.words.Advice
+}
+
+// buttons are the fix, and the ways to what the attempt is about.
+func (d *detail) buttons(v view) fyne.CanvasObject {
+	s, a := d.screen, v.attempt
+	line := kit.Flow(6)
+	if v.fixable {
+		line.Add(kit.NewButton(v.remedy.Label, kit.Primary, func() {
+			s.p.Fix.Press(v.remedy, func() { d.fixed[v.id] = true; s.again() })
+		}))
+	}
+	if a.DeviceSID != "" {
+		line.Add(kit.NewButton("Show device", kit.Secondary, func() { s.shell.Go(shell.Devices, a.DeviceSID) }))
+		if a.Live {
+			line.Add(kit.NewButton("Show session", kit.Secondary, func() { s.shell.Go(shell.Sessions, a.DeviceSID) }))
+		}
+	}
+	line.Add(kit.NewButton("Copy report", kit.Secondary, func() { s.copyReport(a.ID) }))
+	return line
+}
+
+// took is how long it took until the verdict, or that it goes on.
+func took(a attempt.Attempt) string {
+	switch {
+	case a.Code == attempt.Pending:
+		return "in progress"
+	case a.Live:
+		return "connected"
+	case a.Total == 0:
+		return ""
+	}
+	return words.Took(a.Total) + " in all"
+}
+
+// listPackets shows the bytes of the first packets.
+func (d *detail) listPackets() {
+	packets := d.shown.attempt.Packets
+	d.packets.RemoveAll()
+	if len(packets) == 0 {
+		d.packets.Add(kit.NewProse(kit.Run{Text: "No MQTT packet was exchanged in this attempt.", Type: kit.Quiet}))
+	}
+	for _, p := range packets {
+		d.packets.Add(packetView(p))
+	}
+	d.packets.Refresh()
+}
+
+func packetView(p attempt.Packet) fyne.CanvasObject {
+	way := "from the device"
+	if p.Outbound {
+		way = "to the device"
+	}
+	length := words.Count(p.Length, "byte", "bytes")
+	if len(p.Bytes) < p.Length {
+		length += fmt.Sprintf(", the first %d kept", len(p.Bytes))
+	}
+	head := kit.NewLine(
+		kit.Run{Text: packetName(p.Bytes), Type: kit.Strong},
+		kit.Run{Text: "  " + way + " · " + length + " · " + words.Offset(p.Offset), Type: kit.Caption},
+	)
+	return kit.Down(6, kit.Clipped(head), kit.CodeBlock(hexDump(p.Bytes)))
+}
+
+var packetNames = [16]string{
+	"Reserved 0", "CONNECT", "CONNACK", "PUBLISH", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP",
+	"SUBSCRIBE", "SUBACK", "UNSUBSCRIBE", "UNSUBACK", "PINGREQ", "PINGRESP", "DISCONNECT", "Reserved 15",
+}
+
+// packetName is the type in a packet's first byte [MQTT-2.2.1].
+func packetName(b []byte) string {
+	if len(b) == 0 {
+		return "Empty"
+	}
+	return packetNames[b[0]>>4]
+}
+
+// hexDump is bytes as offset, 16 bytes in hex and what of them is text.
+func hexDump(b []byte) string {
+	var out strings.Builder
+	for start := 0; start < len(b); start += 16 {
+		line := b[start:min(start+16, len(b))]
+		text := make([]byte, len(line))
+		for i, c := range line {
+			if text[i] = '.'; c >= ' ' && c < 0x7f {
+				text[i] = c
+			}
+		}
+		fmt.Fprintf(&out, "%04x  %-47s  %s\n", start, strings.TrimSpace(fmt.Sprintf("% x", line)), text)
+	}
+	return out.String()
+}
+
+// host is an address without its port.
+func host(remote string) string {
+	if h, _, err := net.SplitHostPort(remote); err == nil {
+		return h
+	}
+	return remote
+}
+
+// copyReport puts an attempt on the clipboard as Markdown.
+func (s *Screen) copyReport(id uint64) {
+	var text string
+	s.shell.Background(func(context.Context) error {
+		a, found := s.log.Get(id)
+		if !found {
+			return fmt.Errorf("attempt %d is no longer kept", id)
+		}
+		text = report(a)
+		return nil
+	}, func(err error) {
+		if err != nil {
+			s.shell.Fail("The report could not be made", err)
+			return
+		}
+		s.shell.Copy("report", text)
+	})
+}
+
+// report is an attempt as Markdown, to be sent to somebody: the facts of its steps hold no secrets.
+func report(a attempt.Attempt) string {
+	e := words.Explain(a)
+	var out strings.Builder
+	fmt.Fprintf(&out, "# Connection attempt %d: %s %s\n\n", a.ID, words.CodeLabel(a.Code), e.Name)
+	fmt.Fprintf(&out, "%s from %s\n\n", a.At.UTC().Format("2006-01-02 15:04:05.000 MST"), a.Remote)
+	fmt.Fprintf(&out, "**%s** %s\n", e.Cause, e.More)
+	if e.Advice != "" {
+		fmt.Fprintf(&out, "\n%s\n", e.Advice)
+	}
+	if a.DeviceSID != "" {
+		fmt.Fprintf(&out, "\nDevice %s (%s)", a.DeviceName, a.DeviceSID)
+		if sid.Valid(sid.Key, a.CredentialSID) || sid.Valid(sid.Certificate, a.CredentialSID) {
+			fmt.Fprintf(&out, ", credential %s", a.CredentialSID)
+		}
+		out.WriteString("\n")
+	}
+	out.WriteString("\n| ms | step | |\n|---|---|---|\n")
+	for _, s := range a.Steps {
+		title, said := words.Step(s, a)
+		fmt.Fprintf(&out, "| %s | %s | %s |\n", words.Offset(s.Offset), cellText(title), cellText(said))
+	}
+	return out.String()
+}
+
+func cellText(s string) string {
+	return strings.NewReplacer("|", `\|`, "\n", " ").Replace(s)
+}

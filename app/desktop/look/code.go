@@ -1,0 +1,18 @@
+// Package look turns what the gateway records into how the kit draws it.
+package look
+
+import (
+	"gatehouse/app/desktop/kit"
+	"gatehouse/gateway/attempt"
+)
+
+// Code is an attempt's code as a badge shows it.
+func Code(c attempt.Code) kit.Code {
+	switch c {
+	case attempt.TLS, attempt.NoAnswer:
+		return kit.CodeTLS
+	case attempt.TCP, attempt.Pending:
+		return kit.CodeTCP
+	}
+	return kit.Code(c)
+}

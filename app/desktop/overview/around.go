@@ -1,0 +1,230 @@
+package overview
+
+import (
+	"cmp"
+	"net"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+
+	"gatehouse/app/desktop/kit"
+	"gatehouse/app/desktop/look"
+	"gatehouse/app/words"
+	"gatehouse/gateway/broker"
+	"gatehouse/gateway/registry"
+)
+
+const (
+	mostNodes    = 16
+	mostUnknown  = 3               // of them without a device
+	flash        = 3 * time.Second // how long a refusal stands out in red
+	pulseStep    = 0.25            // of the way, at each look
+	pulseStart   = 0.15
+	pulseArrived = 0.9
+)
+
+// nodes chooses the devices to draw, and moves messages along their spokes. It belongs to Pull.
+type nodes struct {
+	traffic map[string]uint64  // messages in and out, by device
+	pulses  map[string]float32 // messages on their way
+	flashes bool               // a refusal stands out now
+}
+
+// moving reports whether the picture changes though nothing happens.
+func (n *nodes) moving() bool { return len(n.pulses) > 0 || n.flashes }
+
+// candidate is a device that may be drawn.
+type candidate struct {
+	node kit.Node
+	rank int // the lower, the more it belongs into the picture
+}
+
+// look is the picture as it is now, and its caption.
+func (n *nodes) look(devices []registry.Device, sessions []broker.Session, news []refusal, now time.Time) ([]kit.Node, string) {
+	live := map[string]broker.Session{}
+	for _, s := range sessions {
+		if s.Connected {
+			live[s.DeviceSID] = s
+		}
+	}
+	refused := map[string]refusal{}
+	recent := 0
+	n.flashes = false
+	for _, r := range slices.Backward(news) {
+		if now.Sub(r.at) < lately {
+			refused[r.about] = r
+			recent++
+			n.flashes = n.flashes || now.Sub(r.at) < flash
+		}
+	}
+	var all []candidate
+	for _, d := range devices {
+		session, connected := live[d.SID]
+		r, bad := refused[d.SID]
+		delete(refused, d.SID)
+		all = append(all, n.device(d, session, connected, r, bad && !connected, now))
+	}
+	n.forget(live)
+	caption := words.Count(len(live), "connected", "connected") + " · " + words.Grouped(recent) + " refused lately"
+	return choose(append(all, unknown(refused, now)...)), caption
+}
+
+// device is how a device is drawn.
+func (n *nodes) device(d registry.Device, s broker.Session, connected bool, r refusal, refused bool, now time.Time) candidate {
+	c := candidate{node: kit.Node{Name: d.Name(), State: kit.Muted, Icon: "minus", Pulse: -1}, rank: 3}
+	switch {
+	case connected:
+		c.node.State, c.node.Icon, c.rank = kit.Good, "", 1
+		c.node.Pulse = n.pulse(d.SID, s.In+s.Out)
+	case refused:
+		c.rank = 0
+		mark(&c.node, r, now)
+	case !d.Enabled:
+		c.node.Icon = "barred"
+	}
+	return c
+}
+
+// mark draws a refusal; one that has just come stands out.
+func mark(node *kit.Node, r refusal, now time.Time) {
+	code := look.Code(r.code)
+	node.Icon, node.State = code.Icon(), code.Color()
+	if now.Sub(r.at) < flash {
+		node.State = kit.Bad
+	}
+}
+
+// pulse is where a message of a device is on its way; a new one sets out when the last has arrived.
+func (n *nodes) pulse(device string, messages uint64) float32 {
+	if n.traffic == nil {
+		n.traffic, n.pulses = map[string]uint64{}, map[string]float32{}
+	}
+	before, known := n.traffic[device]
+	n.traffic[device] = messages
+	at, moving := n.pulses[device]
+	switch {
+	case moving && at+pulseStep < pulseArrived:
+		n.pulses[device] = at + pulseStep
+	case known && messages != before:
+		n.pulses[device] = pulseStart
+	default:
+		delete(n.pulses, device)
+		return -1
+	}
+	return n.pulses[device]
+}
+
+// forget drops what is known of devices that are gone.
+func (n *nodes) forget(live map[string]broker.Session) {
+	for device := range n.traffic {
+		if _, connected := live[device]; !connected {
+			delete(n.traffic, device)
+			delete(n.pulses, device)
+		}
+	}
+}
+
+// unknown are refused peers that are no known device, the newest first.
+func unknown(refused map[string]refusal, now time.Time) []candidate {
+	var all []refusal
+	for _, r := range refused {
+		if !r.device {
+			all = append(all, r)
+		}
+	}
+	slices.SortFunc(all, func(a, b refusal) int { return cmp.Compare(b.id, a.id) })
+	var found []candidate
+	for _, r := range all[:min(len(all), mostUnknown)] {
+		c := candidate{node: kit.Node{Name: r.about, Pulse: -1}}
+		mark(&c.node, r, now)
+		found = append(found, c)
+	}
+	return found
+}
+
+// choose takes the most telling ones, and puts them in an order that does not change with their state.
+func choose(all []candidate) []kit.Node {
+	slices.SortStableFunc(all, func(a, b candidate) int { return cmp.Compare(a.rank, b.rank) })
+	all = all[:min(len(all), mostNodes)]
+	slices.SortStableFunc(all, func(a, b candidate) int {
+		return strings.Compare(a.node.Name, b.node.Name)
+	})
+	chosen := make([]kit.Node, len(all))
+	for i, c := range all {
+		chosen[i] = c.node
+	}
+	return chosen
+}
+
+func sameNodes(a, b []kit.Node) bool { return slices.Equal(a, b) }
+
+// around is the card with the devices around the gateway, or what to do when there are none.
+type around struct {
+	content *fyne.Container
+	caption *kit.Text
+	picture *fyne.Container
+	nodes   []kit.Node
+	first   *fyne.Container // instead of an empty picture
+	add     *kit.Button
+	shown   int // devices
+}
+
+func newAround(s *Screen) *around {
+	a := &around{caption: kit.NewText("", kit.Quiet), picture: container.NewStack(), shown: -1}
+	head := container.NewBorder(nil, nil, nil, a.caption, kit.Clipped(kit.NewText("Devices around the gateway", kit.Title)))
+	a.add = kit.NewButton("Add a device", kit.Primary, s.p.Fix.Shell.AddDevice)
+	a.first = container.NewStack(kit.Centred(380, kit.Down(10,
+		kit.NewText("Add your first device", kit.Type{Size: 18, Color: kit.Ink, Bold: true}),
+		kit.NewProse(kit.Run{Type: kit.Quiet,
+			Text: "Give it a name and a credential, then connect your board with a ready snippet, or let this computer play the device."}),
+		kit.Across(8, kit.NewButton("Add a device", kit.Primary, s.p.Fix.Shell.AddDevice)),
+	)))
+	a.first.Hide()
+	a.content = kit.Card(14, container.NewBorder(head, kit.Flow(10, a.add), nil, nil, container.NewStack(a.picture, a.first)))
+	return a
+}
+
+func (a *around) set(shot snapshot) {
+	a.caption.Set(shot.caption)
+	none := shot.devices == 0 && len(shot.nodes) == 0
+	a.first.Hidden = !none
+	if none {
+		a.picture.Hide()
+		a.add.Hide()
+		a.caption.Hide()
+	} else {
+		a.picture.Show()
+		a.add.Show()
+		a.caption.Show()
+	}
+	if !sameNodes(a.nodes, shot.nodes) {
+		a.nodes = shot.nodes
+		a.picture.Objects = []fyne.CanvasObject{kit.NewDeviceMap("gateway", shot.nodes)}
+		a.picture.Refresh()
+	}
+	if a.shown != shot.devices {
+		a.shown = shot.devices
+		a.content.Refresh()
+	}
+}
+
+func hostOf(remote string) string {
+	if host, _, err := net.SplitHostPort(remote); err == nil {
+		return host
+	}
+	return remote
+}
+
+func lowerFirst(s string) string {
+	first, width := utf8.DecodeRuneInString(s)
+	second, _ := utf8.DecodeRuneInString(s[width:])
+	if unicode.IsUpper(second) { // TLS, MQTT
+		return s
+	}
+	return string(unicode.ToLower(first)) + s[width:]
+}

@@ -1,0 +1,91 @@
+package sessions
+
+import (
+	"strconv"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+
+	"gatehouse/app/desktop/kit"
+	"gatehouse/app/desktop/shell"
+)
+
+// list is the table of sessions.
+func (s *Screen) list() fyne.CanvasObject {
+	s.table = kit.NewDataTable(func(r *row) string { return r.key },
+		kit.Column[*row]{
+			ID: "state", Label: "State", Width: 76,
+			Create: newStateCell,
+			Update: setState,
+		},
+		kit.TextColumn("device", "Device", 0, kit.Body, func(r *row) string { return r.device }),
+		kit.TextColumn("credential", "Credential", 88, kit.Mono.In(kit.Muted), func(r *row) string { return r.cred }),
+		kit.TextColumn("remote", "Address", 132, kit.Mono, func(r *row) string { return r.remote }),
+		kit.TextColumn("subscriptions", "Subs", 48, kit.Mono.Right(), func(r *row) string { return strconv.Itoa(len(r.session.Subscriptions)) }),
+		kit.TextColumn("waits", "Waits", 56, kit.Mono.Right(), func(r *row) string { return r.waits }),
+		kit.TextColumn("traffic", "In / out", 96, kit.Mono.Right(), func(r *row) string { return r.traffic }),
+		kit.TextColumn("age", "For", 84, kit.Mono.Right(), func(r *row) string { return r.age }),
+	)
+	s.table.OnSelect = func(r *row) { s.ask(func(q *query) { q.selected = r.key }) }
+	s.table.OnOpen = func(r *row) { s.p.Shell.Go(shell.Devices, r.key) }
+	s.table.Menu = s.menu
+	s.nothing = kit.NewProse()
+	s.empty = container.NewStack(kit.Centred(360, kit.Down(10, s.nothing)))
+	s.empty.Hide()
+	return container.NewStack(s.table, s.empty)
+}
+
+// menu is what a row offers: only what its session has.
+func (s *Screen) menu(r *row) *fyne.Menu {
+	items := []*fyne.MenuItem{
+		fyne.NewMenuItem("Show device "+r.device, func() { s.p.Shell.Go(shell.Devices, r.key) }),
+	}
+	if r.session.AttemptID != 0 {
+		items = append(items, fyne.NewMenuItem("Show how it connected", func() { s.showAttempt(r) }))
+	}
+	items = append(items, fyne.NewMenuItemSeparator())
+	if r.session.Connected {
+		items = append(items, fyne.NewMenuItem("Disconnect", func() { s.disconnect(r) }))
+	}
+	items = append(items, fyne.NewMenuItem("Drop session…", func() { s.drop(r) }))
+	return fyne.NewMenu("", items...)
+}
+
+func (s *Screen) showAttempt(r *row) {
+	s.p.Shell.Go(shell.Attempts, strconv.FormatUint(r.session.AttemptID, 10))
+}
+
+// filters are the chips and the text field.
+func (s *Screen) filters() fyne.CanvasObject {
+	s.chips = map[string]*kit.Chip{}
+	chips := kit.Across(6)
+	for _, c := range [][2]string{{"all", "All"}, {"live", "Live"}, {"parked", "Parked"}} {
+		chip := kit.NewChip("", c[1], func() { s.ask(func(q *query) { q.choice = c[0] }) })
+		chip.Choose(c[0] == "all")
+		s.chips[c[0]] = chip
+		chips.Add(chip)
+	}
+	s.search = kit.NewField("Filter by device, address, topic…")
+	s.search.OnChanged(func(text string) { s.ask(func(q *query) { q.text = text }) })
+	s.count = kit.NewText("", kit.Caption)
+	line := container.NewBorder(nil, nil, chips, kit.Inset(0, 0, 0, 12, s.count), kit.Inset(0, 0, 0, 8, s.search))
+	return kit.Down(0, kit.Inset(10, 10, 10, 10, line), kit.Rule())
+}
+
+// newStateCell says live or parked, by icon, word and colour.
+func newStateCell() fyne.CanvasObject {
+	return kit.Across(5, kit.NewIcon("check", kit.Good, 11), kit.NewText("live", kit.CaptionBold.In(kit.Good)))
+}
+
+func setState(cell fyne.CanvasObject, r *row) {
+	icon, color := "minus", kit.Muted
+	if r.session.Connected {
+		icon, color = "check", kit.Good
+	}
+	parts := cell.(*fyne.Container).Objects
+	parts[0].(*kit.Icon).Set(icon, color)
+	word := parts[1].(*kit.Text)
+	word.Set(r.state())
+	word.SetType(kit.CaptionBold.In(color))
+	word.Resize(word.MinSize())
+}
