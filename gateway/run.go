@@ -172,6 +172,7 @@ func (g *Gateway) apply(old, s Settings) error {
 	wasListening := g.state != Stopped
 	g.settings = s
 	g.mu.Unlock()
+	g.hub.SetSyncTopicsOnly(s.SyncTopicsOnly)
 	if g.listenAddress(old) == g.listenAddress(s) || !wasListening {
 		return nil
 	}
