@@ -297,6 +297,10 @@ func TestNoSecretIsEverShown(t *testing.T) {
 	assert.NotContains(t, shown, testSecret)
 	o = s.options()
 	assert.NotContains(t, fmt.Sprintf("%v %+v %#v %s", o, o, o, o.Credential), testSecret)
+	var structured bytes.Buffer
+	slog.New(slog.NewJSONHandler(&structured, nil)).Info("connecting", "options", o, "credential", o.Credential)
+	assert.NotContains(t, structured.String(), testSecret)
+	assert.Contains(t, structured.String(), "key KYab")
 	assert.Contains(t, summaries(d, "CONNECT", true)[0], "user KY"+strings.Repeat("ab", 16)+" · password not shown")
 }
 

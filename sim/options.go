@@ -89,6 +89,11 @@ type Options struct {
 	Timeout time.Duration // for connecting as a whole, from the first SYN to the CONNACK; 0: DefaultTimeout
 }
 
+// LogValue is what a log may hold of a connection's options.
+func (o Options) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("url", o.URL), slog.Int("protocol", o.Protocol), slog.Bool("clean", o.Clean), slog.Any("credential", o.Credential))
+}
+
 // target is Options, checked and made ready to dial.
 type target struct {
 	address   string // host:port

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // The MQTT packet types, as in the upper half of a packet's first byte.
@@ -31,7 +32,7 @@ const (
 // maxInbound is the largest packet that a device accepts: a server that claims more is not believed, and the connection ends.
 const maxInbound = 1 << 20
 
-var errTooLarge = errors.New("a packet of more than 1 MiB")
+var errTooLarge = &violation{errors.New("a packet of more than 1 MiB")}
 
 // appendConnect appends the CONNECT that the options ask for. Flags follow what is there: a user name without a password, a password
 // without a user name and an empty client id with Clean Session 0 are written as they are.
@@ -91,7 +92,7 @@ func readPacket(r *bufio.Reader) ([]byte, error) {
 	length := 0
 	for shift := 0; ; shift += 7 {
 		if shift > 21 {
-			return nil, errors.New("a remaining length of more than four bytes")
+			return nil, &violation{errors.New("a remaining length of more than four bytes")}
 		}
 		c, err := r.ReadByte()
 		if err != nil {
@@ -137,19 +138,44 @@ func splitPacket(b []byte) (packet, rest []byte, err error) {
 	return b[:end], b[end:], nil
 }
 
-// checkInbound refuses what would upset the client library: it takes the number of codes in a SUBACK on trust.
+// checkInbound refuses what a server may not send, before it can upset the client library, which takes the number of codes in a SUBACK on
+// trust.
 func checkInbound(packet []byte) error {
 	kind, body := packet[0]>>4, packetBody(packet)
+	want := -1
 	switch kind {
 	case typeConnack:
 		return errors.New("a second CONNACK")
+	case typePublish:
+		return checkPublish(packet[0], body)
 	case typeSuback:
-		if len(body) != 3 {
-			return fmt.Errorf("a SUBACK with %d codes for one filter", max(len(body)-2, 0))
-		}
-	case typePublish, typePuback, typePubrec, typePubrel, typePubcomp, typeUnsuback, typePingresp:
+		want = 3 // an id, and one code: a device asks for one filter at a time
+	case typePuback, typePubrec, typePubrel, typePubcomp, typeUnsuback:
+		want = 2
+	case typePingresp:
+		want = 0
 	default:
 		return fmt.Errorf("a %s, which a server does not send", typeName(kind))
+	}
+	if len(body) != want {
+		return fmt.Errorf("a %s of %d bytes instead of %d", typeName(kind), len(body), want)
+	}
+	return nil
+}
+
+func checkPublish(first byte, body []byte) error {
+	c := &cursor{b: body}
+	topic, qos := c.string(), first>>1&3
+	if qos > 0 {
+		c.uint16()
+	}
+	switch {
+	case c.bad:
+		return errors.New("a PUBLISH that ends too early")
+	case qos == 3:
+		return errors.New("a PUBLISH of QoS 3") // [MQTT-3.3.1-4]
+	case topic == "" || strings.ContainsAny(topic, "+#\x00"):
+		return errors.New("a PUBLISH whose topic is empty or has a wildcard") // [MQTT-3.3.2-2], [MQTT-4.7.3-1]
 	}
 	return nil
 }

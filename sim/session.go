@@ -97,7 +97,9 @@ func newPahoSession(l *link, answer connack, o Options, t target, flash *flashVi
 	opts.SetDefaultPublishHandler(func(mqtt.Client, mqtt.Message) {}) // without one, Paho acknowledges nothing
 	opts.SetConnectionLostHandler(func(_ mqtt.Client, err error) {
 		s.lost(err)
-		s.finish(EndFailure, err)
+		if !s.leaving.Load() {
+			s.finish(EndFailure, err)
+		}
 	})
 	opts.SetCustomOpenConnectionFn(func(*url.URL, mqtt.ClientOptions) (net.Conn, error) { return l, nil })
 	l.handOver(answer.packet, s.lost)
@@ -146,7 +148,7 @@ func (s *pahoSession) await(ctx context.Context, request func() mqtt.Token) (mqt
 		return token, nil
 	case errors.Is(err, mqtt.ErrNotConnected):
 		return nil, ErrNotConnected
-	case s.over():
+	case s.over(), isClosed(err), errors.As(err, new(*net.OpError)):
 		return nil, fmt.Errorf("%w (%w)", ErrConnectionLost, err)
 	default:
 		return nil, err
