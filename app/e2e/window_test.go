@@ -1,0 +1,236 @@
+//go:build e2e && linux
+
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"gatehouse/app/desktop/drive/ask"
+)
+
+// window is the running program, as somebody in front of it sees and uses it. What it cannot find ends the test, with a
+// picture of the window and all its texts.
+type window struct {
+	*testing.T
+	display *display
+	id      string // X's number of it
+	data    string // the data folder
+	shots   string
+	socket  net.Conn
+	replies *bufio.Reader
+	log     *bytes.Buffer
+}
+
+// open starts the program on a display of the given size, with an empty data folder and free ports.
+func open(t *testing.T, width, height int) *window {
+	t.Helper()
+	program := os.Getenv("GATEHOUSE_E2E")
+	require.NotEmpty(t, program, "GATEHOUSE_E2E names the program to test; `make test` sets it")
+	home := t.TempDir()
+	w := &window{
+		T: t, display: newDisplay(t, width, height), data: filepath.Join(home, "gateway"),
+		shots: os.Getenv("GATEHOUSE_SHOTS"), log: &bytes.Buffer{},
+	}
+	if w.shots == "" {
+		w.shots = t.TempDir()
+	}
+	socket := filepath.Join(home, "window")
+	command := exec.Command(program, "--data", w.data, "--mqtt", "127.0.0.1:0", "--http", "off")
+	command.Env = append(os.Environ(),
+		"DISPLAY="+w.display.name, "WAYLAND_DISPLAY=", "LIBGL_ALWAYS_SOFTWARE=1", "FYNE_SCALE=1", "LANG=en_US.UTF-8",
+		"HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home, "XDG_CACHE_HOME="+home, ask.SocketVariable+"="+socket)
+	command.Stdout, command.Stderr = w.log, w.log
+	spawn(t, command)
+
+	var err error
+	ready := until(func() bool {
+		w.socket, err = net.Dial("unix", socket)
+		return err == nil
+	})
+	require.True(t, ready, "the window does not answer: %v", err)
+	t.Cleanup(func() { _ = w.socket.Close() })
+	w.replies = bufio.NewReader(w.socket)
+	ready = until(func() bool {
+		w.id, err = w.display.xdotool("search", "--onlyvisible", "--pid", strconv.Itoa(command.Process.Pid))
+		return err == nil && w.id != ""
+	})
+	require.True(t, ready, "there is no window: %v", err)
+	w.id, _, _ = strings.Cut(w.id, "\n")
+	w.move("windowmove", "--sync", w.id, "0", "0")
+	w.move("windowfocus", "--sync", w.id) // without a window manager nobody else does
+	return w
+}
+
+// move uses the pointer, the keyboard or the window's place.
+func (w *window) move(args ...string) {
+	w.Helper()
+	if _, err := w.display.xdotool(args...); err != nil {
+		w.lost("%v", err)
+	}
+}
+
+// ask asks the window and fails the test when it refuses.
+func (w *window) ask(request ask.Request) ask.Reply {
+	w.Helper()
+	line, err := json.Marshal(request)
+	require.NoError(w, err)
+	_, err = w.socket.Write(append(line, '\n'))
+	require.NoError(w, err, "the window is gone")
+	answer, err := w.replies.ReadBytes('\n')
+	require.NoError(w, err, "the window is gone")
+	var reply ask.Reply
+	require.NoError(w, json.Unmarshal(answer, &reply))
+	require.Empty(w, reply.Error, request.Do)
+	return reply
+}
+
+// lost ends the test with all that may tell why.
+func (w *window) lost(format string, args ...any) {
+	w.Helper()
+	picture := filepath.Join(w.shots, "lost.png")
+	w.ask(ask.Request{Do: ask.Shot, Path: picture})
+	var said strings.Builder
+	for _, text := range w.ask(ask.Request{Do: ask.Texts}).Texts {
+		if !text.Icon {
+			fmt.Fprintf(&said, "  %4d,%-4d %s\n", text.X, text.Y, text.Text)
+		}
+	}
+	w.Fatalf("%s\nThe window is in %s and says:\n%s", fmt.Sprintf(format, args...), picture, said.String())
+}
+
+// texts are the visible texts on the layer that takes clicks.
+func (w *window) texts() []ask.Text {
+	w.Helper()
+	all := w.ask(ask.Request{Do: ask.Texts}).Texts
+	top := 0
+	for _, text := range all {
+		top = max(top, text.Layer)
+	}
+	var texts []ask.Text
+	for _, text := range all {
+		if text.Layer == top {
+			texts = append(texts, text)
+		}
+	}
+	return texts
+}
+
+// find returns the visible texts and icons that match a pattern as a whole.
+func (w *window) find(pattern string) []ask.Text {
+	w.Helper()
+	whole := regexp.MustCompile("^(?:" + pattern + ")$")
+	var found []ask.Text
+	for _, text := range w.texts() {
+		if whole.MatchString(text.Text) {
+			found = append(found, text)
+		}
+	}
+	return found
+}
+
+// WaitText waits until a text that matches a pattern as a whole is visible, and returns the first.
+func (w *window) WaitText(pattern string) ask.Text {
+	w.Helper()
+	var found []ask.Text
+	if !until(func() bool { found = w.find(pattern); return len(found) > 0 }) {
+		w.lost("no text matches %q", pattern)
+	}
+	return found[0]
+}
+
+// WaitGone waits until no visible text matches a pattern.
+func (w *window) WaitGone(pattern string) {
+	w.Helper()
+	if !until(func() bool { return len(w.find(pattern)) == 0 }) {
+		w.lost("%q does not go away", pattern)
+	}
+}
+
+// Click presses what shows a text, once it is visible and lies still. The pattern matches the text as a whole.
+func (w *window) Click(pattern string) {
+	w.Helper()
+	w.ClickNth(pattern, 0)
+}
+
+// ClickNth presses the n-th of several that match, counted from 0 in the order of painting.
+func (w *window) ClickNth(pattern string, n int) {
+	w.Helper()
+	var last ask.Text
+	still := func() bool {
+		found := w.find(pattern)
+		if len(found) <= n {
+			return false
+		}
+		now := found[n]
+		rests := now.X == last.X && now.Y == last.Y && now.Text == last.Text
+		last = now
+		return rests
+	}
+	if !until(still) {
+		w.lost("nothing to press matches %q", pattern)
+	}
+	w.move("mousemove", "--window", w.id, strconv.Itoa(last.X+last.Width/2), strconv.Itoa(last.Y+last.Height/2), "click", "1")
+}
+
+// Type types on the keyboard, into what has the focus.
+func (w *window) Type(text string) {
+	w.Helper()
+	w.move("type", "--window", "0", "--delay", "8", "--", text)
+}
+
+// Key presses a key by its X name: Return, Escape, ctrl+k.
+func (w *window) Key(name string) {
+	w.Helper()
+	w.move("key", "--window", "0", name)
+}
+
+// Shot writes a picture of the window, once two in a row are the same, and returns its path.
+func (w *window) Shot(name string) string {
+	w.Helper()
+	path := filepath.Join(w.shots, name+".png")
+	var last []byte
+	until(func() bool { // a window that never rests is still worth a picture
+		w.ask(ask.Request{Do: ask.Shot, Path: path})
+		picture, err := os.ReadFile(path)
+		require.NoError(w, err)
+		same := bytes.Equal(picture, last)
+		last = picture
+		return same
+	})
+	return path
+}
+
+// newest is the newest attempt that the gateway has recorded, with ID 0 before there is one.
+func (w *window) newest() ask.Attempt {
+	w.Helper()
+	if all := w.ask(ask.Request{Do: ask.Attempts}).Attempts; len(all) > 0 {
+		return all[0]
+	}
+	return ask.Attempt{}
+}
+
+// WaitCode waits until an attempt after the given one has been answered with a code, and returns it.
+func (w *window) WaitCode(after ask.Attempt, code int) ask.Attempt {
+	w.Helper()
+	var a ask.Attempt
+	if !until(func() bool { a = w.newest(); return a.ID > after.ID && a.Code >= 0 }) {
+		w.lost("the gateway recorded no new attempt")
+	}
+	if a.Code != code {
+		w.lost("the gateway answered code %d (%s), not %d", a.Code, a.Cause, code)
+	}
+	return a
+}
