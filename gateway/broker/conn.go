@@ -130,7 +130,8 @@ func (c *Conn) Run() End {
 	end := c.serve()
 	c.kill(end.Cause) // the first cause wins: it may have been another goroutine's
 	<-c.killed
-	if c.why != end.Cause && end.Cause != cause.ClientDisconnect { // a write may fail after the device has said goodbye
+	goodbye := end.Cause == cause.ClientDisconnect && c.why == cause.ClientClosed // a write may fail after it
+	if c.why != end.Cause && !goodbye {
 		end = End{Cause: c.why, Err: end.Err}
 	}
 	c.detach()
