@@ -164,6 +164,9 @@ func (r *Recorder) End(why cause.ID, by string, err error, facts ...Fact) {
 			tell = !a.Live
 			a.End = why
 		}
+		if code > 0 {
+			step.State = Good // it was refused, so it was closed
+		}
 		a.Live, a.Done, a.Total = false, true, offset
 		return addStep(a, step, size)
 	})

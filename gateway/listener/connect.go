@@ -1,0 +1,262 @@
+package listener
+
+import (
+	"encoding/hex"
+	"errors"
+	"strconv"
+	"time"
+
+	"gatehouse/gateway/admission"
+	"gatehouse/gateway/attempt"
+	"gatehouse/gateway/cause"
+	"gatehouse/gateway/sid"
+	"gatehouse/gateway/wire"
+)
+
+// connect reads the CONNECT and has it judged.
+func (a *arrival) connect() {
+	header, body, err := wire.ReadConnect(a.tls, a.l.settings.MaxConnect)
+	if err != nil {
+		a.noConnect(header, body, err)
+		return
+	}
+	c, err := wire.DecodeConnect(body, len(header))
+	if err != nil {
+		a.malformed(header, body, err)
+		return
+	}
+	a.recordConnect(header, body, c)
+	v := a.decide(c)
+	clear(c.Password)
+	if v.Accepted() {
+		a.admit(c, v)
+		return
+	}
+	a.refuse(c, v, true)
+}
+
+// noConnect is the end of a connection whose CONNECT did not come, or not whole.
+func (a *arrival) noConnect(header, body []byte, err error) {
+	var wrong *wire.MalformedError
+	switch {
+	case errors.As(err, &wrong):
+		a.malformed(header, body, err)
+	case a.l.lobby.wasCut(a.guest):
+		a.end(attempt.NoAnswer, a.whyCut(), byGateway, nil)
+	case isTimeout(err):
+		a.keepUndecoded(header, body, len(header)+len(body))
+		a.end(attempt.NoAnswer, cause.ConnectTimeout, byGateway, nil, attempt.F("received", strconv.Itoa(len(header)+len(body))))
+	case remoteAlert(err) > 0: // some stacks judge the server's certificate only now
+		a.handshakeFailed(err)
+	default:
+		a.keepUndecoded(header, body, len(header)+len(body))
+		a.end(attempt.NoAnswer, cause.ClosedBeforeConnect, byDevice, err, attempt.F("received", strconv.Itoa(len(header)+len(body))))
+	}
+}
+
+// malformed closes without a CONNACK, as MQTT 3.1.1 demands, and records where the packet stopped making sense.
+func (a *arrival) malformed(header, body []byte, err error) {
+	facts := []attempt.Fact{}
+	var wrong *wire.MalformedError
+	if errors.As(err, &wrong) {
+		facts = append(facts, attempt.F("offset", strconv.Itoa(wrong.Offset)), attempt.F("rule", wrong.Rule), attempt.F("reason", wrong.Reason))
+		a.keepUndecoded(header, body, wrong.Offset)
+	}
+	a.rec.Decide(attempt.NoAnswer, cause.MalformedConnect)
+	a.lingerAndClose()
+	a.rec.End(cause.MalformedConnect, byGateway, err, facts...)
+}
+
+// keepUndecoded keeps the beginning of a CONNECT that could not be decoded, as far as no secret can be in it.
+func (a *arrival) keepUndecoded(header, body []byte, offset int) {
+	whole := append(append([]byte(nil), header...), body...)
+	kept := withoutSecrets(whole, len(header), offset)
+	if len(kept) == 0 {
+		return
+	}
+	a.rec.Step(attempt.Connect, attempt.Bad, attempt.F("hex", hexOf(kept)), attempt.F("received", strconv.Itoa(len(whole))))
+	a.rec.PacketOf(false, kept, len(whole))
+	clear(whole)
+	clear(body)
+}
+
+// recordConnect records a decoded CONNECT field by field, and its bytes with the secrets blanked.
+func (a *arrival) recordConnect(header, body []byte, c wire.Connect) {
+	state := attempt.Good
+	if !c.Supported() {
+		state = attempt.Bad
+	}
+	packet := append(append(make([]byte, 0, len(header)+len(body)), header...), body...)
+	if c.Supported() {
+		blank(packet[len(header):], c)
+	} else { // nothing is known of what follows the level
+		packet = withoutSecrets(packet, len(header), len(packet))
+	}
+	facts := []attempt.Fact{attempt.F("protocol", c.ProtocolName), attempt.F("level", strconv.Itoa(int(c.Level)))}
+	if c.Supported() {
+		facts = append(facts, attempt.F("clean", yesNo(c.Clean)), attempt.F("keepalive", strconv.Itoa(int(c.KeepAlive))), attempt.F("client_id", c.ClientID),
+			attempt.F("user", userFact(c)), attempt.F("password", presence(c.HasPassword)), attempt.F("will", yesNo(c.HasWill)))
+	}
+	a.rec.Step(attempt.Connect, state, append(facts, attempt.F("hex", hexOf(packet)))...)
+	a.rec.PacketOf(false, packet, len(header)+len(body))
+	a.rec.Identify(func(at *attempt.Attempt) {
+		at.ClientID = c.ClientID
+		if sid.Valid(sid.Key, c.User) {
+			at.PresentedUser = c.User
+		}
+	})
+	if c.HasWill {
+		a.rec.Warn(cause.WillDiscarded, attempt.F("topic", c.WillTopic), attempt.F("bytes", strconv.Itoa(c.WillLength)), attempt.F("qos", strconv.Itoa(int(c.WillQoS))))
+	}
+	if a.thumbprint != "" && (c.HasUser || c.HasPassword) {
+		a.rec.Warn(cause.CredentialsIgnored, attempt.F("user", userFact(c)), attempt.F("password", presence(c.HasPassword)))
+	}
+}
+
+// blank overwrites the password, and a user name that is no Key SID: people put secrets into the wrong field.
+func blank(body []byte, c wire.Connect) {
+	end := len(body)
+	if c.HasPassword {
+		fill(body[c.PasswordOffset : c.PasswordOffset+c.PasswordLength])
+		end = c.PasswordOffset - 2 // its length
+	}
+	if c.HasUser && !sid.Valid(sid.Key, c.User) {
+		fill(body[end-len(c.User) : end])
+	}
+}
+
+func fill(b []byte) {
+	for i := range b {
+		b[i] = '*'
+	}
+}
+
+// withoutSecrets is the beginning of an undecoded CONNECT, up to offset at most. When user name or password may be in it,
+// it ends with the client id; when that cannot be found, with the keep alive.
+func withoutSecrets(packet []byte, header, offset int) []byte {
+	packet = packet[:max(0, min(len(packet), offset))]
+	if len(packet) < header+2 {
+		return packet
+	}
+	name := int(packet[header])<<8 | int(packet[header+1])
+	const levelFlagsKeepAlive = 4
+	fixed := header + 2 + name + levelFlagsKeepAlive
+	if name > len("MQIsdp") || len(packet) <= fixed {
+		return packet[:min(len(packet), header+2+len("MQIsdp")+levelFlagsKeepAlive)]
+	}
+	const userOrPassword = 0xc0
+	known := admission.SupportedProtocol(string(packet[header+2:header+2+name]), packet[header+2+name])
+	if !known || len(packet) < fixed+2 {
+		return packet[:fixed]
+	}
+	if flags := packet[header+2+name+1]; flags&userOrPassword == 0 {
+		return packet
+	}
+	id := int(packet[fixed])<<8 | int(packet[fixed+1])
+	return packet[:min(len(packet), fixed+2+id)]
+}
+
+// hexShown bounds the fact; the packet itself is kept beside it.
+const hexShown = 512
+
+func hexOf(b []byte) string {
+	if len(b) <= hexShown {
+		return hex.EncodeToString(b)
+	}
+	return hex.EncodeToString(b[:hexShown]) + "…"
+}
+
+func userFact(c wire.Connect) string {
+	switch {
+	case !c.HasUser:
+		return "absent"
+	case sid.Valid(sid.Key, c.User):
+		return c.User
+	}
+	return "present, not a Key SID"
+}
+
+func presence(there bool) string {
+	if there {
+		return "present"
+	}
+	return "absent"
+}
+
+// decide has admission judge the CONNECT, and notes what it is about.
+func (a *arrival) decide(c wire.Connect) admission.Verdict {
+	return admission.Decide(admission.Presented{
+		ProtocolName: c.ProtocolName, ProtocolLevel: c.Level,
+		RateLimited: !a.l.connects.allow(a.guest.addr, a.guest.exempt, a.l.now()),
+		Thumbprint:  a.thumbprint,
+		HasUser:     c.HasUser, User: c.User, HasPassword: c.HasPassword, Password: c.Password,
+	}, a.l.state(), a.l.registry)
+}
+
+// refuse answers with the code of the verdict, in the format of 3.1.1 whatever was spoken. What was wrong is worked out
+// and recorded after the answer, so that its time tells nothing.
+func (a *arrival) refuse(c wire.Connect, v admission.Verdict, lookup bool) {
+	if a.thumbprint == "" && v.Code == admission.CodeBadCredentials && !v.SecretMatched {
+		a.wait(a.l.failures.delay(c.User, a.guest.addr, a.l.now()))
+	}
+	_ = a.conn.SetWriteDeadline(time.Now().Add(answerTimeout))
+	connack := wire.AppendConnack(nil, false, v.Code)
+	_, err := a.tls.Write(connack)
+	if lookup {
+		a.recordVerdict(c, v)
+	} else {
+		a.rec.Decide(attempt.Code(v.Code), v.Cause, v.Also...)
+	}
+	a.rec.Step(attempt.Connack, stateOf(err == nil), attempt.F("code", strconv.Itoa(int(v.Code))), attempt.F("hex", hex.EncodeToString(connack)))
+	a.rec.Packet(true, connack)
+	a.lingerAndClose()
+	a.rec.End(v.Cause, byGateway, err)
+}
+
+// wait delays the answer to a wrong secret.
+func (a *arrival) wait(d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-a.shift.closing:
+	}
+}
+
+// recordVerdict records what was looked up and found, who it is, and the verdict.
+func (a *arrival) recordVerdict(c wire.Connect, v admission.Verdict) {
+	if v.Code == admission.CodeAccepted || v.Code >= admission.CodeBadCredentials {
+		a.rec.Step(attempt.Lookup, stateOf(v.Code != admission.CodeBadCredentials), lookupFacts(a.thumbprint, c, v)...)
+	}
+	a.rec.Identify(func(at *attempt.Attempt) {
+		at.DeviceSID, at.DeviceName, at.CredentialSID, at.ServiceSID = v.DeviceSID, v.DeviceName, v.CredentialSID, v.ServiceSID
+	})
+	a.rec.Decide(attempt.Code(v.Code), v.Cause, v.Also...)
+}
+
+func lookupFacts(thumbprint string, c wire.Connect, v admission.Verdict) []attempt.Fact {
+	known := v.CredentialSID != "" && v.Cause != cause.CredentialRevoked && (v.Cause != cause.DeviceDeleted || v.FleetSID != "")
+	name := v.CredentialSID
+	by := "certificate"
+	if thumbprint == "" {
+		by = "key"
+		if name == "" {
+			name = c.User // a Key SID, else it would not have been looked up
+		}
+	}
+	facts := []attempt.Fact{attempt.F("by", by), attempt.F("credential", name), attempt.F("found", yesNo(known))}
+	if thumbprint == "" && known {
+		secret := "differs"
+		if v.SecretMatched {
+			secret = "matches"
+		}
+		facts = append(facts, attempt.F("secret", secret))
+	}
+	if v.DeviceSID != "" {
+		facts = append(facts, attempt.F("device", v.DeviceSID), attempt.F("name", v.DeviceName))
+	}
+	return facts
+}

@@ -1,0 +1,156 @@
+package listener
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"reflect"
+	"strings"
+	"syscall"
+
+	"gatehouse/gateway/attempt"
+	"gatehouse/gateway/cause"
+)
+
+const (
+	byDevice  = "device"
+	byGateway = "gateway"
+)
+
+// finding is why a handshake failed.
+type finding struct {
+	why       cause.ID
+	code      attempt.Code
+	by        string
+	alert     int // -1: none
+	alertFrom string
+	dialled   string // the name by which the device called the gateway, as far as it shows
+	covered   bool   // whether the leaf names it
+}
+
+// Alerts of RFC 8446, section 6, that have a cause of their own.
+const (
+	alertBadCertificate     = 42
+	alertCertificateUnknown = 46
+	alertUnknownCA          = 48
+	alertProtocolVersion    = 70
+)
+
+var alertNames = map[int]string{
+	0: "close_notify", 10: "unexpected_message", 20: "bad_record_mac", 22: "record_overflow", 40: "handshake_failure", 42: "bad_certificate",
+	43: "unsupported_certificate", 44: "certificate_revoked", 45: "certificate_expired", 46: "certificate_unknown", 47: "illegal_parameter",
+	48: "unknown_ca", 49: "access_denied", 50: "decode_error", 51: "decrypt_error", 70: "protocol_version", 71: "insufficient_security",
+	80: "internal_error", 86: "inappropriate_fallback", 90: "user_canceled", 100: "no_renegotiation", 109: "missing_extension",
+	110: "unsupported_extension", 112: "unrecognized_name", 113: "bad_certificate_status_response", 115: "unknown_psk_identity",
+	116: "certificate_required", 120: "no_application_protocol",
+}
+
+func alertName(n int) string {
+	if name, known := alertNames[n]; known {
+		return name
+	}
+	return fmt.Sprintf("alert %d", n)
+}
+
+// refusals of crypto/tls, which has no types for them: the beginning of the text says which. A test provokes each, so
+// that another wording shows.
+var refusals = []struct {
+	text string
+	why  cause.ID
+}{
+	{"tls: client offered only unsupported versions", cause.TLSVersion},
+	{"tls: client using inappropriate protocol fallback", cause.TLSVersion},
+	{"tls: no cipher suite supported by both", cause.NoSharedSuite},
+	{"tls: no key exchanges supported by both", cause.NoSharedSuite},
+	{"tls: no supported elliptic curves offered", cause.NoSharedSuite},
+	{"tls: peer doesn't support any of the certificate's signature algorithms", cause.NoSharedSuite},
+	{"tls: missing signature_algorithms", cause.NoSharedSuite},
+	{"tls: failed to parse client certificate: x509: unsupported elliptic curve", cause.CertificateUnsupported},
+	{"tls: failed to parse client certificate", cause.CertificateMalformed},
+	{"tls: client sent certificate containing RSA key larger", cause.CertificateUnsupported},
+	{"tls: client certificate contains an unsupported public key", cause.CertificateUnsupported},
+	{"tls: client certificate used with invalid signature algorithm", cause.KeyNotProven},
+	{"tls: invalid signature by the client certificate", cause.KeyNotProven},
+}
+
+// diagnose finds the cause of a handshake that failed.
+func (a *arrival) diagnose(err error) finding {
+	f := finding{why: cause.HandshakeFailed, code: attempt.TLS, by: byGateway, alert: -1}
+	f.dialled = a.serverName
+	if f.dialled == "" {
+		f.dialled = hostOf(a.conn.LocalAddr().String()) // a device that dials an address sends no name
+	}
+	f.covered = a.l.authority.Covers(f.dialled)
+	var record tls.RecordHeaderError
+	switch {
+	case a.l.lobby.wasCut(a.guest):
+		f.why = a.whyCut()
+	case isTimeout(err):
+		f.why = cause.HandshakeTimeout
+	case remoteAlert(err) >= 0:
+		f.alert, f.alertFrom, f.by = remoteAlert(err), byDevice, byDevice
+		f.why = alertCause(f)
+	case isGone(err):
+		f.by = byDevice
+	case !a.greeted && errors.As(err, &record):
+		f.code, f.why = attempt.TCP, cause.NotTLS
+	default:
+		f.why = refusalCause(err, a.noAnswer)
+	}
+	if f.by == byGateway && a.conn.alertOut >= 0 {
+		f.alert, f.alertFrom = a.conn.alertOut, byGateway
+	}
+	return f
+}
+
+// alertCause is what a device's alert means. Some stacks say bad_certificate for every fault of the server's
+// certificate; when the leaf does not name what was dialled, that is the fault.
+func alertCause(f finding) cause.ID {
+	switch f.alert {
+	case alertUnknownCA:
+		return cause.UntrustedRoot
+	case alertBadCertificate, alertCertificateUnknown:
+		if !f.covered {
+			return cause.WrongServerName
+		}
+		return cause.UntrustedRoot
+	case alertProtocolVersion:
+		return cause.TLSVersion
+	}
+	return cause.HandshakeFailed
+}
+
+func refusalCause(err, noAnswer error) cause.ID {
+	text := err.Error()
+	for _, r := range refusals {
+		if strings.HasPrefix(text, r.text) {
+			return r.why
+		}
+	}
+	if noAnswer != nil {
+		return cause.NoSharedSuite
+	}
+	return cause.HandshakeFailed
+}
+
+// remoteAlert is the alert that the peer sent, -1 when that is not what happened. The type of crypto/tls is not exported.
+func remoteAlert(err error) int {
+	var op *net.OpError
+	if !errors.As(err, &op) || op.Op != "remote error" || op.Err == nil {
+		return -1
+	}
+	if v := reflect.ValueOf(op.Err); v.Kind() == reflect.Uint8 {
+		return int(v.Uint())
+	}
+	return -1
+}
+
+func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
+
+// isGone reports whether the peer went away, politely or not.
+func isGone(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
