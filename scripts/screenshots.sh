@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Draws docs/screenshots anew: every screen, dark and light, in a real window on a display without a screen.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export GO=${GO:-go} TAGS=${TAGS:-migrated_fynedo}
+
+scripts/packages.sh build test
+mkdir -p docs/screenshots
+"$GO" build -tags "$TAGS e2e" -o bin/gatehouse-e2e ./app
+GATEHOUSE_E2E=$PWD/bin/gatehouse-e2e GATEHOUSE_SHOTS=$PWD/docs/screenshots CGO_ENABLED=0 \
+  "$GO" test -tags e2e -count 1 -timeout 10m -run 'TestEveryScreenCanBeShown' ./app/e2e
+ls docs/screenshots
