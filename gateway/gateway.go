@@ -167,7 +167,7 @@ func (g *Gateway) open() error {
 		return fmt.Errorf("registry: %w", err)
 	}
 	if g.authority, err = pki.Open(pki.Params{Dir: filepath.Join(c.DataDir, "pki"), Names: g.names(settings), Now: c.Now, Logger: c.Logger}); err != nil {
-		g.registry.Close()
+		_ = g.registry.Close(ctx) // nothing has been gathered yet
 		return fmt.Errorf("certificates: %w", err)
 	}
 	g.attempts = attempt.NewLog(attempt.Params{Now: c.Now})

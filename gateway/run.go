@@ -124,7 +124,10 @@ func (g *Gateway) Close() error {
 	}
 	g.hub.Close()
 	g.background.end()
-	g.registry.Close()
+	// A registry that cannot note the last connects any more has lost nothing that was promised.
+	if late := g.registry.Close(ctx); late != nil {
+		g.config.Logger.Warn("times of the last connects are not kept", "err", late)
+	}
 	return errors.Join(err, g.store.Close())
 }
 
