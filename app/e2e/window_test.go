@@ -53,6 +53,11 @@ func open(t *testing.T, width, height int) *window {
 		"DISPLAY="+w.display.name, "WAYLAND_DISPLAY=", "LIBGL_ALWAYS_SOFTWARE=1", "FYNE_SCALE=1", "LANG=en_US.UTF-8",
 		"HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home, "XDG_CACHE_HOME="+home, ask.SocketVariable+"="+socket)
 	command.Stdout, command.Stderr = w.log, w.log
+	t.Cleanup(func() { // after the program has ended
+		if t.Failed() {
+			t.Logf("The program said:\n%s", w.log)
+		}
+	})
 	spawn(t, command)
 
 	var err error
@@ -151,6 +156,25 @@ func (w *window) WaitText(pattern string) ask.Text {
 	return found[0]
 }
 
+// WaitSaid waits until a sentence can be read that may be set on several lines and in several types. The pattern matches
+// anywhere in the window's texts, one after another.
+func (w *window) WaitSaid(pattern string) {
+	w.Helper()
+	anywhere := regexp.MustCompile(pattern)
+	said := func() bool {
+		var all strings.Builder
+		for _, text := range w.texts() {
+			if !text.Icon {
+				all.WriteString(text.Text)
+			}
+		}
+		return anywhere.MatchString(all.String())
+	}
+	if !until(said) {
+		w.lost("nothing says %q", pattern)
+	}
+}
+
 // WaitGone waits until no visible text matches a pattern.
 func (w *window) WaitGone(pattern string) {
 	w.Helper()
@@ -188,13 +212,13 @@ func (w *window) ClickNth(pattern string, n int) {
 // Type types on the keyboard, into what has the focus.
 func (w *window) Type(text string) {
 	w.Helper()
-	w.move("type", "--window", "0", "--delay", "8", "--", text)
+	w.move("type", "--delay", "8", "--", text)
 }
 
 // Key presses a key by its X name: Return, Escape, ctrl+k.
 func (w *window) Key(name string) {
 	w.Helper()
-	w.move("key", "--window", "0", name)
+	w.move("key", name)
 }
 
 // Shot writes a picture of the window, once two in a row are the same, and returns its path.
