@@ -174,9 +174,17 @@ func (g *Gateway) open() error {
 	if c.OnAttempt != nil {
 		g.attempts.OnDecided(c.OnAttempt)
 	}
-	g.hub = broker.New(broker.Params{Settings: broker.Settings{SyncTopicsOnly: settings.SyncTopicsOnly}, Now: c.Now, Logger: c.Logger})
+	limits := settings.Limits
+	g.hub = broker.New(broker.Params{Now: c.Now, Logger: c.Logger, Settings: broker.Settings{
+		SyncTopicsOnly: settings.SyncTopicsOnly, Window: limits.Window, MaxPacket: limits.PacketBytes,
+	}})
 	g.listener = listener.New(listener.Params{
 		Hub: g.hub, Log: g.attempts, Registry: g.registry, Authority: g.authority, State: g.serviceState, Now: c.Now, Logger: c.Logger,
+		Settings: listener.Settings{
+			ConnectsPerSecond: limits.ConnectsPerSecond, ConnectsPerSecondPerAddress: limits.ConnectsPerSecondPerAddress,
+			Unfinished: limits.Unfinished, UnfinishedPerAddress: limits.UnfinishedPerAddress,
+			TLS: pki.Policy{PostQuantum: settings.PostQuantum},
+		},
 	})
 	g.background.start()
 	g.background.add(g.registry.OnChange(g.changed))

@@ -23,6 +23,32 @@ type Settings struct {
 	Names []string `json:"names,omitempty"`
 	// SyncTopicsOnly refuses topics that are not below sync/ (contract, section 6).
 	SyncTopicsOnly bool `json:"sync_topics_only,omitempty"`
+	// Limits and PostQuantum take effect when the gateway is opened the next time.
+	Limits Limits `json:"limits,omitzero"`
+	// PostQuantum adds the key exchange X25519MLKEM768 (contract, section 1).
+	PostQuantum bool `json:"post_quantum,omitempty"`
+}
+
+// Limits are the bounds of the contract, sections 2, 4 and 6. Zero values stand for its defaults.
+type Limits struct {
+	ConnectsPerSecond           int `json:"connects_per_second,omitempty"`             // in total; default 500
+	ConnectsPerSecondPerAddress int `json:"connects_per_second_per_address,omitempty"` // default 500
+	Unfinished                  int `json:"unfinished_handshakes,omitempty"`           // in total; default 1 000
+	UnfinishedPerAddress        int `json:"unfinished_handshakes_per_address,omitempty"`
+	Window                      int `json:"window,omitempty"`       // QoS 1 and 2 messages in flight to a device; default 100
+	PacketBytes                 int `json:"packet_bytes,omitempty"` // default 256 KiB
+}
+
+func (l Limits) check() error {
+	for _, n := range []int{l.ConnectsPerSecond, l.ConnectsPerSecondPerAddress, l.Unfinished, l.UnfinishedPerAddress, l.Window, l.PacketBytes} {
+		if n < 0 {
+			return fmt.Errorf("limit %d: a limit is a number above 0, or 0 for the default", n)
+		}
+	}
+	if l.Window > 65535 {
+		return fmt.Errorf("window %d: at most 65535 messages have identifiers", l.Window)
+	}
+	return nil
 }
 
 // DefaultPort is MQTT's over TLS (contract, section 1).
@@ -54,7 +80,7 @@ func (s Settings) check() error {
 			return err
 		}
 	}
-	return nil
+	return s.Limits.check()
 }
 
 // checkName accepts a host name (RFC 1123) or an IP address.
@@ -89,7 +115,8 @@ func checkName(name string) error {
 }
 
 func (s Settings) equal(o Settings) bool {
-	return s.Port == o.Port && s.Network == o.Network && s.SyncTopicsOnly == o.SyncTopicsOnly && slices.Equal(s.Names, o.Names)
+	return s.Port == o.Port && s.Network == o.Network && s.SyncTopicsOnly == o.SyncTopicsOnly &&
+		s.Limits == o.Limits && s.PostQuantum == o.PostQuantum && slices.Equal(s.Names, o.Names)
 }
 
 // loadSettings reads the settings of a data folder. A file that cannot be understood is set aside, never overwritten;

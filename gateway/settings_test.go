@@ -10,7 +10,7 @@ import (
 
 func TestSettingsSurviveAndAreForTheirOwnerOnly(t *testing.T) {
 	dir := t.TempDir()
-	want := Settings{Port: 18883, Network: true, Names: []string{"gw.local", "10.0.0.7"}, SyncTopicsOnly: true}
+	want := Settings{Port: 18883, Network: true, Names: []string{"gw.local", "10.0.0.7"}, SyncTopicsOnly: true, PostQuantum: true, Limits: Limits{Window: 7}}
 	if err := saveSettings(dir, want); err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func TestSettingsSurviveAndAreForTheirOwnerOnly(t *testing.T) {
 }
 
 func TestDamagedSettingsAreSetAsideNotOverwritten(t *testing.T) {
-	for name, content := range map[string]string{"not JSON": "{", "bad port": `{"port":70000}`, "bad name": `{"names":["a b"]}`} {
+	for name, content := range map[string]string{"not JSON": "{", "bad port": `{"port":70000}`, "bad name": `{"names":["a b"]}`, "bad limit": `{"limits":{"window":-1}}`} {
 		dir := t.TempDir()
 		path := filepath.Join(dir, settingsFile)
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {

@@ -105,9 +105,14 @@ func (c *windowCommand) Run(_ streams, window func(Window) error) error {
 	return window(Window{Config: c.config(), Version: Version, Demo: c.Demo})
 }
 
-// complain prints an error as one line.
+// complain prints an error as one line, with what to do where the command line knows it.
 func complain(w io.Writer, err error) {
-	fmt.Fprintln(w, "gatehouse: "+strings.ReplaceAll(err.Error(), "\n", "; "))
+	text := strings.ReplaceAll(err.Error(), "\n", "; ")
+	var taken *listener.PortTakenError
+	if errors.As(err, &taken) && taken.Free != "" {
+		text += "; stop that program, or choose another port: --mqtt " + taken.Free
+	}
+	fmt.Fprintln(w, "gatehouse: "+text)
 }
 
 func exitCode(err error) int {

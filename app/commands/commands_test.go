@@ -174,6 +174,23 @@ func TestEventsHaveACodeOnlyWhenThereWasACONNACK(t *testing.T) {
 	}
 }
 
+func TestATakenPortNamesItsHolderAndAnother(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	code, out, errs, _ := run("serve", "--data", t.TempDir(), "--mqtt", l.Addr().String(), "--http", "off")
+	if code != ExitPortTaken || out != "" || strings.Count(errs, "\n") != 1 {
+		t.Errorf("code %d, out %q, err %q", code, out, errs)
+	}
+	for _, want := range []string{l.Addr().String(), "(pid", "--mqtt 127.0.0.1:"} {
+		if !strings.Contains(errs, want) {
+			t.Errorf("%q lacks %q", errs, want)
+		}
+	}
+}
+
 // slow is a reporter that nobody reads.
 type slow struct {
 	lines
