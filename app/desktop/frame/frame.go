@@ -61,6 +61,7 @@ type place struct {
 	label  string
 	item   *kit.RailItem
 	screen shell.Screen
+	over   atomic.Pointer[Cover] // stands in its place
 }
 
 // Frame is the window's content.
@@ -178,6 +179,9 @@ func (f *Frame) Go(name shell.Place, key string) {
 			f.turn(p)
 		}
 		if key != "" {
+			if p.over.Load() != nil {
+				f.cover(name, nil) // what is asked for lies below
+			}
 			p.screen.Show(key)
 		}
 		f.Wake()
@@ -196,7 +200,7 @@ func (f *Frame) turn(p *place) {
 	if c := f.p.Window.Canvas(); c != nil && c.Focused() != p.item {
 		c.Unfocus() // what has the keyboard is about to vanish
 	}
-	f.stage.Objects = []fyne.CanvasObject{p.screen.Content()}
+	f.stage.Objects = []fyne.CanvasObject{p.content()}
 	f.stage.Refresh()
 }
 

@@ -76,7 +76,7 @@ func (f *Frame) Tick() {
 
 	var apply func()
 	if p := f.visible.Load(); p != nil {
-		apply = p.screen.Pull()
+		apply = p.pull()
 	}
 	if !changed && apply == nil {
 		return
