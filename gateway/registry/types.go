@@ -1,12 +1,25 @@
 package registry
 
-import "time"
+import (
+	"fmt"
+	"log/slog"
+	"time"
+)
 
-// Account owns everything. Its token is the password of the HTTP APIs.
+// Account owns everything. Its token is the password of the HTTP APIs; an account prints, logs and encodes without it.
 type Account struct {
 	SID       string `json:"sid"`
-	AuthToken string `json:"auth_token"`
+	AuthToken string `json:"-"` // 32 hexadecimal digits
 }
+
+// String leaves the token out.
+func (a Account) String() string { return "account " + a.SID + " (token withheld)" }
+
+// GoString is String: %#v must not show the token either.
+func (a Account) GoString() string { return a.String() }
+
+// LogValue is String.
+func (a Account) LogValue() slog.Value { return slog.StringValue(a.String()) }
 
 // Fleet holds devices, deployments and credentials.
 type Fleet struct {
@@ -76,6 +89,17 @@ type Key struct {
 	Created      time.Time `json:"created"`
 	Updated      time.Time `json:"updated"`
 }
+
+// String leaves salt and hash out.
+func (k Key) String() string {
+	return fmt.Sprintf("key %s of device %q in fleet %s", k.SID, k.DeviceSID, k.FleetSID)
+}
+
+// GoString is String.
+func (k Key) GoString() string { return k.String() }
+
+// LogValue is String.
+func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
 
 // Service is a Sync service: what the devices of its deployments share.
 type Service struct {
