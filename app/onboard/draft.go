@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"gatehouse/gateway/sid"
 )
 
 // Deploy says to which deployment a new device goes.
@@ -23,7 +25,7 @@ type Draft struct {
 }
 
 // MaxName is the longest unique name, in characters.
-const MaxName = 256
+const MaxName = 128
 
 // Problem is something that the user can correct, in words.
 type Problem string
@@ -42,11 +44,21 @@ func (d Draft) CheckName(r Registry, made string) error {
 		return Problem(fmt.Sprintf("A name has at most %d characters.", MaxName))
 	case strings.ContainsFunc(name, func(c rune) bool { return c < ' ' || c == 0x7f }):
 		return Problem("The name holds a character that cannot be seen.")
+	case looksLikeSID(name):
+		return Problem("A name may not look like a SID.")
 	}
 	if other, taken := r.DeviceByName(d.FleetSID, name); taken && other.SID != made {
 		return Problem(fmt.Sprintf("There is a device named %s in this fleet already.", name))
 	}
 	return nil
+}
+
+// looksLikeSID reports whether a name has two capital letters and 32 hexadecimal digits.
+func looksLikeSID(name string) bool {
+	if len(name) != sid.Length || name[0] < 'A' || name[0] > 'Z' || name[1] < 'A' || name[1] > 'Z' {
+		return false
+	}
+	return sid.Valid(sid.Prefix(name[:2]), name)
 }
 
 // CheckCredential says what is wrong with the certificate to import, if one is to be.

@@ -27,9 +27,22 @@ func Say(err error) string {
 	case errors.As(err, &exists):
 		return sentence("This " + exists.What + " is taken already" + by(exists.SID))
 	case errors.As(err, &invalid):
-		return sentence("The " + invalid.Field + " " + invalid.Reason)
+		return sentence("The " + fieldWords(invalid.Field) + " " + invalid.Reason)
 	}
 	return sentence(err.Error())
+}
+
+// fieldWords is a field's name as it stands beside it.
+func fieldWords(field string) string {
+	switch field {
+	case "UniqueName":
+		return "name"
+	case "FriendlyName":
+		return "friendly name"
+	case "Identity":
+		return "identity"
+	}
+	return field
 }
 
 func by(sid string) string {

@@ -68,7 +68,7 @@ func newConnect(d *detail) *connect {
 	v.willTopic, v.willText = kit.NewField("topic"), kit.NewField("payload")
 	v.willQoS = form.NewSelect(nil, "QoS 0", "QoS 1", "QoS 2")
 	v.willRetain = form.NewSwitch("Retain", nil)
-	v.willRows = kit.Down(8, form.Narrow(360, v.willTopic), form.Narrow(360, v.willText), kit.Across(12, kit.Sized(110, 0, v.willQoS), v.willRetain.Check))
+	v.willRows = kit.Down(8, form.Narrow(360, v.willTopic), form.Narrow(360, v.willText), kit.Across(12, kit.Sized(110, 0, v.willQoS), v.willRetain))
 	v.willRows.Hide()
 	v.will = form.NewSwitch("Send a last will", func(on bool) {
 		toggle(v.willRows, on)
@@ -77,12 +77,12 @@ func newConnect(d *detail) *connect {
 	v.button = kit.NewButton("Connect", kit.Primary, v.press)
 	v.options = kit.Down(14,
 		kit.Down(10, kit.Across(12, v.button), v.problem.Container, v.result),
-		form.Row("Credential", kit.Down(4, form.Narrow(360, v.credential), v.wrong.Check), ""),
+		form.Row("Credential", kit.Down(4, form.Narrow(360, v.credential), v.wrong), ""),
 		form.Row("Protocol", form.Narrow(360, v.protocol), ""),
-		form.Row("Session", v.clean.Check, "Off, the session resumes: subscriptions are kept, and what came meanwhile is delivered."),
+		form.Row("Session", v.clean, "Off, the session resumes: subscriptions are kept, and what came meanwhile is delivered."),
 		form.Row("Keepalive", kit.Across(8, kit.Sized(90, 0, v.keepAlive), kit.NewText("seconds, 0 to 65535; 0 sends none", kit.Quiet)), ""),
 		form.Row("Client ID", form.Narrow(360, v.clientID), "It has no effect here: the session belongs to the device."),
-		form.Row("Last will", kit.Down(8, v.will.Check, v.willRows), "The gateway accepts a will, discards it, and says so in the timeline."),
+		form.Row("Last will", kit.Down(8, v.will, v.willRows), "The gateway accepts a will, discards it, and says so in the timeline."),
 	)
 	v.offer = kit.Down(12,
 		kit.NewText("This device is external", kit.Title),
@@ -134,17 +134,17 @@ func (v *connect) fill(f *facts) {
 		}
 	}
 	v.credential.Set(min(max(o.Credential, 0), max(len(f.held)-1, 0)), credentialNames(f)...)
-	v.clean.Show(o.Clean)
-	v.wrong.Show(o.WrongSecret)
+	v.clean.Set(o.Clean)
+	v.wrong.Set(o.WrongSecret)
 	setText(v.keepAlive, strconv.Itoa(int(o.KeepAlive/time.Second)))
 	setText(v.clientID, o.ClientID)
-	v.will.Show(o.Will != nil)
+	v.will.Set(o.Will != nil)
 	toggle(v.willRows, o.Will != nil)
 	qos := 0
 	if o.Will != nil {
 		setText(v.willTopic, o.Will.Topic)
 		setText(v.willText, string(o.Will.Payload))
-		v.willRetain.Show(o.Will.Retain)
+		v.willRetain.Set(o.Will.Retain)
 		qos = int(o.Will.QoS)
 	}
 	v.willQoS.Set(qos, v.willQoS.Options()...)
@@ -186,14 +186,14 @@ func (v *connect) read() (onboard.Options, error) {
 		return onboard.Options{}, onboard.Problem("The keepalive is a whole number of seconds, from 0 to 65535.")
 	}
 	o := onboard.Options{
-		Protocol: protocols[max(v.protocol.Chosen(), 0)].level, Clean: v.clean.Checked, KeepAlive: time.Duration(seconds) * time.Second,
-		ClientID: v.clientID.Entry.Text, Credential: v.credential.Chosen(), WrongSecret: v.wrong.Checked,
+		Protocol: protocols[max(v.protocol.Chosen(), 0)].level, Clean: v.clean.On(), KeepAlive: time.Duration(seconds) * time.Second,
+		ClientID: v.clientID.Entry.Text, Credential: v.credential.Chosen(), WrongSecret: v.wrong.On(),
 	}
-	if v.will.Checked {
+	if v.will.On() {
 		if form.Trim(v.willTopic) == "" || strings.ContainsAny(v.willTopic.Entry.Text, "+#") {
 			return onboard.Options{}, onboard.Problem("The will needs a topic, without + and #.")
 		}
-		o.Will = &sim.Will{Topic: form.Trim(v.willTopic), Payload: []byte(v.willText.Entry.Text), QoS: byte(max(v.willQoS.Chosen(), 0)), Retain: v.willRetain.Checked}
+		o.Will = &sim.Will{Topic: form.Trim(v.willTopic), Payload: []byte(v.willText.Entry.Text), QoS: byte(max(v.willQoS.Chosen(), 0)), Retain: v.willRetain.On()}
 	}
 	return o, nil
 }

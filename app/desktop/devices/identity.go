@@ -54,7 +54,7 @@ func newIdentity(d *detail) *identity {
 		}
 	})
 	v.view = scrolled(kit.Down(14,
-		form.Row("Enabled", v.enabled.Check, "A disabled device is refused with code 5, and disconnected at once."),
+		form.Row("Enabled", v.enabled, "A disabled device is refused with code 5, and disconnected at once."),
 		form.Row("Deployment", form.Narrow(360, v.deploy), "Which Sync service it shares. Not deployed, it is refused with code 5."),
 		form.Row("Friendly name", form.Narrow(360, v.name), ""),
 		form.Row("Identity", form.Narrow(360, v.identity), "What access rights go by, instead of the SID."),
@@ -78,7 +78,7 @@ func (v *identity) show(f *facts) {
 		setText(v.identity, device.Identity)
 	}
 	v.weigh()
-	v.enabled.Show(device.Enabled)
+	v.enabled.Set(device.Enabled)
 	names, chosen := []string{}, len(f.deployments)
 	v.options = v.options[:0]
 	for i, d := range f.deployments {

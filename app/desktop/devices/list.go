@@ -47,7 +47,7 @@ func newList(s *Screen) *list {
 	l.none = container.NewCenter(kit.Down(10, kit.NewText("No device matches.", kit.Quiet),
 		kit.Across(0, kit.NewButton("Show all", kit.Secondary, l.clear))))
 	l.none.Hide()
-	l.full = container.NewBorder(kit.Down(0, kit.Inset(10, 10, 10, 10, top), kit.Rule()), nil, nil, nil, container.NewStack(l.table, l.none))
+	l.full = container.NewBorder(kit.Down(0, kit.Inset(10, 10, 10, 10, top), kit.Rule()), nil, nil, nil, container.NewStack(container.NewClip(l.table), l.none))
 	l.empty = emptyState(s)
 	l.full.Hide()
 	l.content = kit.Panel(kit.Surface, kit.Line, 1, container.NewStack(l.full, l.empty))
@@ -92,7 +92,7 @@ func (l *list) columns() []kit.Column[row] {
 			}
 			return mark{"check", r.deployment, kit.Muted}
 		}),
-		kit.TextColumn("kind", "Played by", w[6], kit.Quiet, func(r row) string { return kindOf(r) }),
+		kit.TextColumn("kind", "Kind", w[6], kit.Quiet, func(r row) string { return kindOf(r) }),
 		kit.TextColumn("credentials", "Credentials", w[7], kit.Quiet, row.credentials),
 		kit.TextColumn("fleet", "Fleet", w[8], kit.Quiet, func(r row) string { return r.fleet }),
 		kit.TextColumn("identity", "Identity", 0, kit.Quiet, func(r row) string { return r.device.Identity }),
@@ -108,7 +108,7 @@ func kindOf(r row) string {
 
 // listWidth is the widest that shows whole columns within a room.
 func listWidth(room float32) float32 {
-	const margins = 2*8 + 2
+	const margins = 8 + 2
 	width := columnWidths[0] + columnWidths[1]
 	for _, w := range columnWidths[2:] {
 		if width+w+margins > room {

@@ -76,7 +76,7 @@ func newLive(d *detail) *live {
 	const right = 108
 	tools := kit.Down(8,
 		kit.Columns(8, []float32{1, 1}, v.topic, v.payload),
-		container.NewBorder(nil, nil, kit.Across(12, kit.Sized(92, 0, v.qos), v.retain.Check), kit.Sized(right, 0, v.publish), nil),
+		container.NewBorder(nil, nil, kit.Across(12, kit.Sized(92, 0, v.qos), v.retain), kit.Sized(right, 0, v.publish), nil),
 		kit.Rule(),
 		container.NewBorder(nil, nil, nil, kit.Inset(0, 0, 0, 8, kit.Across(8, kit.Sized(92, 0, v.subQoS), kit.Sized(right, 0, v.subscribe))), v.filter),
 		v.granted)
@@ -196,7 +196,7 @@ func (v *live) act(what string, do func(ctx context.Context, p onboard.Player) e
 }
 
 func (v *live) send() {
-	topic, payload, qos, retain := form.Trim(v.topic), []byte(v.payload.Entry.Text), byte(max(v.qos.Chosen(), 0)), v.retain.Checked
+	topic, payload, qos, retain := form.Trim(v.topic), []byte(v.payload.Entry.Text), byte(max(v.qos.Chosen(), 0)), v.retain.On()
 	v.follow = true
 	v.act("Publish to "+topic, func(ctx context.Context, p onboard.Player) error { return p.Publish(ctx, topic, payload, qos, retain) })
 }

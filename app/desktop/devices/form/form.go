@@ -127,7 +127,7 @@ func (s *Select) MinSize() fyne.Size { return fyne.NewSize(90, 30) }
 // CreateRenderer implements fyne.Widget.
 func (s *Select) CreateRenderer() fyne.WidgetRenderer {
 	box := kit.NewBox(kit.Look{Fill: kit.Raised, Border: kit.Line, Radius: kit.ControlRound})
-	return widget.NewSimpleRenderer(container.NewStack(box, s.inner))
+	return widget.NewSimpleRenderer(container.NewStack(box, kit.Inset(0, 4, 0, 4, s.inner)))
 }
 
 func equal(a, b []string) bool {

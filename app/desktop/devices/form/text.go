@@ -64,29 +64,5 @@ func (c *Code) Set(text string) {
 // String is the text shown.
 func (c *Code) String() string { return c.text }
 
-// Switch is a yes or no.
-type Switch struct {
-	*widget.Check
-	quiet bool
-}
-
-// NewSwitch makes one that is off; changed is told what the user does.
-func NewSwitch(label string, changed func(bool)) *Switch {
-	s := &Switch{}
-	s.Check = widget.NewCheck(label, func(on bool) {
-		if !s.quiet && changed != nil {
-			changed(on)
-		}
-	})
-	return s
-}
-
-// Show sets it without telling.
-func (s *Switch) Show(on bool) {
-	s.quiet = true
-	s.SetChecked(on)
-	s.quiet = false
-}
-
 // Trim is a field's text without the space around it.
 func Trim(f *kit.Field) string { return strings.TrimSpace(f.Entry.Text) }
