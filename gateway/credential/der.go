@@ -64,7 +64,7 @@ func isPKCS12(data []byte) bool {
 		Version  int
 		AuthSafe struct {
 			Type    asn1.ObjectIdentifier
-			Content asn1.RawValue
+			Content asn1.RawValue `asn1:"optional"`
 		}
 		Mac asn1.RawValue `asn1:"optional"`
 	}
