@@ -72,13 +72,26 @@ func spawn(t *testing.T, command *exec.Cmd) {
 
 // xdotool moves the pointer or types, and returns what it printed.
 func (d *display) xdotool(args ...string) (string, error) {
+	out, err := d.run("xdotool", args...)
+	return strings.TrimSpace(string(out)), err
+}
+
+// picture is what a window shows, as PNG. The same picture has the same bytes.
+func (d *display) picture(window string) ([]byte, error) {
+	return d.run("import", "-window", window, "-define", "png:exclude-chunks=date,time", "png:-")
+}
+
+// run runs a program on this display and returns its output.
+func (d *display) run(name string, args ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	command := exec.CommandContext(ctx, "xdotool", args...)
+	command := exec.CommandContext(ctx, name, args...)
 	command.Env = append(os.Environ(), "DISPLAY="+d.name)
-	out, err := command.CombinedOutput()
+	var errs strings.Builder
+	command.Stderr = &errs
+	out, err := command.Output()
 	if err != nil {
-		return "", fmt.Errorf("xdotool %s: %w: %s", args[0], err, out)
+		return nil, fmt.Errorf("%s: %w: %s", strings.Join(append([]string{name}, args...), " "), err, errs.String())
 	}
-	return strings.TrimSpace(string(out)), nil
+	return out, nil
 }

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -105,12 +106,11 @@ func (w *window) ask(request ask.Request) ask.Reply {
 // lost ends the test with all that may tell why.
 func (w *window) lost(format string, args ...any) {
 	w.Helper()
-	picture := filepath.Join(w.shots, "lost.png")
-	w.ask(ask.Request{Do: ask.Shot, Path: picture})
+	picture := w.Shot("lost")
 	var said strings.Builder
 	for _, text := range w.ask(ask.Request{Do: ask.Texts}).Texts {
 		if !text.Icon {
-			fmt.Fprintf(&said, "  %4d,%-4d %s\n", text.X, text.Y, text.Text)
+			fmt.Fprintf(&said, "  %4d,%-4d %s  (%s)\n", text.X, text.Y, text.Text, strings.Join(text.In, " "))
 		}
 	}
 	w.Fatalf("%s\nThe window is in %s and says:\n%s", fmt.Sprintf(format, args...), picture, said.String())
@@ -133,13 +133,21 @@ func (w *window) texts() []ask.Text {
 	return texts
 }
 
-// find returns the visible texts and icons that match a pattern as a whole.
+// find returns the visible texts and icons that match a pattern as a whole. The pattern may begin with the kind of
+// widget that the text must be in, as in "Button: Connect".
 func (w *window) find(pattern string) []ask.Text {
 	w.Helper()
-	whole := regexp.MustCompile("^(?:" + pattern + ")$")
+	kind, label, named := strings.Cut(pattern, ": ")
+	if !named {
+		kind, label = "", pattern
+	}
+	whole := regexp.MustCompile("^(?:" + label + ")$")
+	within := func(text ask.Text) bool {
+		return kind == "" || slices.ContainsFunc(text.In, func(name string) bool { return strings.HasSuffix(name, "."+kind) })
+	}
 	var found []ask.Text
 	for _, text := range w.texts() {
-		if whole.MatchString(text.Text) {
+		if whole.MatchString(text.Text) && within(text) {
 			found = append(found, text)
 		}
 	}
@@ -183,22 +191,16 @@ func (w *window) WaitGone(pattern string) {
 	}
 }
 
-// Click presses what shows a text, once it is visible and lies still. The pattern matches the text as a whole.
+// Click presses what shows a text, once it is visible and lies still. Of several that match it is the first painted.
 func (w *window) Click(pattern string) {
-	w.Helper()
-	w.ClickNth(pattern, 0)
-}
-
-// ClickNth presses the n-th of several that match, counted from 0 in the order of painting.
-func (w *window) ClickNth(pattern string, n int) {
 	w.Helper()
 	var last ask.Text
 	still := func() bool {
 		found := w.find(pattern)
-		if len(found) <= n {
+		if len(found) == 0 {
 			return false
 		}
-		now := found[n]
+		now := found[0]
 		rests := now.X == last.X && now.Y == last.Y && now.Text == last.Text
 		last = now
 		return rests
@@ -221,19 +223,19 @@ func (w *window) Key(name string) {
 	w.move("key", name)
 }
 
-// Shot writes a picture of the window, once two in a row are the same, and returns its path.
+// Shot writes a picture of the window as it is on the display, once two in a row are the same, and returns its path.
 func (w *window) Shot(name string) string {
 	w.Helper()
-	path := filepath.Join(w.shots, name+".png")
-	var last []byte
+	var picture []byte
 	until(func() bool { // a window that never rests is still worth a picture
-		w.ask(ask.Request{Do: ask.Shot, Path: path})
-		picture, err := os.ReadFile(path)
+		next, err := w.display.picture(w.id)
 		require.NoError(w, err)
-		same := bytes.Equal(picture, last)
-		last = picture
+		same := bytes.Equal(picture, next)
+		picture = next
 		return same
 	})
+	path := filepath.Join(w.shots, name+".png")
+	require.NoError(w, os.WriteFile(path, picture, 0o644))
 	return path
 }
 
@@ -257,4 +259,21 @@ func (w *window) WaitCode(after ask.Attempt, code int) ask.Attempt {
 		w.lost("the gateway answered code %d (%s), not %d", a.Code, a.Cause, code)
 	}
 	return a
+}
+
+// WaitEnd waits until an accepted connection has ended, and for the given reason.
+func (w *window) WaitEnd(of ask.Attempt, why string) {
+	w.Helper()
+	var end string
+	ended := func() bool {
+		for _, a := range w.ask(ask.Request{Do: ask.Attempts}).Attempts {
+			if a.ID == of.ID {
+				end = a.End
+			}
+		}
+		return end != ""
+	}
+	if !until(ended) || end != why {
+		w.lost("the connection of attempt %d ended with %q, not %q", of.ID, end, why)
+	}
 }

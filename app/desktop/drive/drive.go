@@ -1,6 +1,6 @@
-// Package drive lets an end-to-end test look at the real window: which texts are visible and where, what the window
-// looks like, and what the gateway behind it recorded. The test itself moves the pointer and types, as a person does;
-// nothing here presses a button.
+// Package drive lets an end-to-end test look at the real window: which texts are visible and where, and what
+// the gateway behind it recorded. The test itself moves the pointer, types and takes pictures, as a person does; nothing
+// here presses a button.
 //
 // Only programs built with the tag e2e hold it, and those listen only when the environment names a socket. In all other
 // builds Start does nothing. The package must not know the screens: what it sees, it finds by walking the canvas.

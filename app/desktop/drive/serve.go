@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"image/png"
 	"net"
 	"os"
 
@@ -67,8 +66,6 @@ func (p Params) answer(request ask.Request) (reply ask.Reply, err error) {
 	switch request.Do {
 	case ask.Texts:
 		fyne.DoAndWait(func() { reply.Texts = Visible(p.Window.Canvas()) })
-	case ask.Shot:
-		err = p.shot(request.Path)
 	case ask.Resize:
 		fyne.DoAndWait(func() { p.Window.Resize(fyne.NewSize(request.Width, request.Height)) })
 	case ask.Theme:
@@ -96,17 +93,4 @@ func (p Params) answer(request ask.Request) (reply ask.Reply, err error) {
 		err = fmt.Errorf("%q: %w", request.Do, errNotOffered)
 	}
 	return reply, err
-}
-
-// shot writes what the window shows now. What was changed just before may not have been painted yet.
-func (p Params) shot(path string) error {
-	file, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	fyne.DoAndWait(func() {
-		picture := p.Window.Canvas().Capture()
-		err = png.Encode(file, picture)
-	})
-	return errors.Join(err, file.Close())
 }

@@ -8,7 +8,6 @@ const SocketVariable = "GATEHOUSE_DRIVE"
 // What can be asked for.
 const (
 	Texts    = "texts"    // every visible text and icon
-	Shot     = "shot"     // a picture of the window, written to Path as PNG
 	Resize   = "resize"   // the window to Width × Height
 	Theme    = "theme"    // Name is dark or light
 	Screen   = "screen"   // Name is a place of the rail
@@ -18,7 +17,6 @@ const (
 // Request is one line to the window.
 type Request struct {
 	Do     string  `json:"do"`
-	Path   string  `json:"path,omitempty"`
 	Name   string  `json:"name,omitempty"`
 	Width  float32 `json:"width,omitempty"`  // in Fyne's units, which are pixels at scale 1
 	Height float32 `json:"height,omitempty"` // the same
