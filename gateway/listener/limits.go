@@ -19,6 +19,7 @@ type rates struct {
 	mu     sync.Mutex
 	all    bucket
 	byAddr map[netip.Prefix]*bucket
+	swept  time.Time
 }
 
 // bucket is a token bucket kept as the time at which it will be full again.
@@ -58,15 +59,16 @@ func (r *rates) of(addr netip.Prefix, now time.Time) *bucket {
 	if b := r.byAddr[addr]; b != nil {
 		return b
 	}
-	if len(r.byAddr) >= rememberedAddresses {
+	if len(r.byAddr) >= rememberedAddresses && now.Sub(r.swept) >= time.Second { // not for each newcomer: it is a long way
+		r.swept = now
 		for a, b := range r.byAddr {
 			if !b.full.After(now) { // full again: as good as forgotten
 				delete(r.byAddr, a)
 			}
 		}
-		if len(r.byAddr) >= rememberedAddresses {
-			return nil
-		}
+	}
+	if len(r.byAddr) >= rememberedAddresses {
+		return nil
 	}
 	if r.byAddr == nil {
 		r.byAddr = map[netip.Prefix]*bucket{}
