@@ -208,10 +208,8 @@ type packet struct {
 	body  []byte
 }
 
-func (p packet) kind() byte   { return p.first >> 4 }
-func (p packet) id() uint16   { return binary.BigEndian.Uint16(p.body) }
-func (p packet) dup() bool    { return p.first&8 != 0 }
-func (p packet) retain() bool { return p.first&1 != 0 }
+func (p packet) kind() byte { return p.first >> 4 }
+func (p packet) id() uint16 { return binary.BigEndian.Uint16(p.body) }
 
 func (p packet) publish() (m wire.Publish) {
 	m, err := wire.DecodePublish(wire.Level311, p.first, p.body, 2, "")

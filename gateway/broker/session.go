@@ -37,7 +37,6 @@ type session struct {
 	resend    int // inFlight[resend:] must be sent again before anything new
 	lastID    uint16
 	order     uint64
-	sending   item          // the QoS 0 message that is being written, so that next need not allocate
 	eased     chan struct{} // publishers wait for its close while too much is queued
 	received  map[uint16]struct{}
 
@@ -101,50 +100,48 @@ func (s *session) wakePublishers() {
 // held.
 func (s *session) fill(b []byte, limit int) (filled []byte, messages int) {
 	for len(b) < limit {
-		switch it, again := s.next(); {
-		case it == nil:
-			s.sending = item{}
-			return b, messages
-		case it.released: // [MQTT-4.4.0-1]
-			b = wire.AppendPubrelAgain(b, it.id, s.hello.Level)
-		default:
-			// DUP only on what may have been sent before. [MQTT-3.3.1-1]
-			b = wire.AppendPublish(b, wire.Message{
-				Topic: it.message.Topic, Payload: it.message.Payload, QoS: it.qos, ID: it.id, Retain: it.retain, Dup: again,
-			})
-			messages++
+		it, again, due := s.next()
+		if !due {
+			break
 		}
+		if it.released { // [MQTT-4.4.0-1]
+			b = wire.AppendPubrelAgain(b, it.id, s.hello.Level)
+			continue
+		}
+		// DUP only on what may have been sent before. [MQTT-3.3.1-1]
+		b = wire.AppendPublish(b, wire.Message{
+			Topic: it.message.Topic, Payload: it.message.Payload, QoS: it.qos, ID: it.id, Retain: it.retain, Dup: again,
+		})
+		messages++
 	}
-	s.sending = item{}
 	return b, messages
 }
 
-// next takes what is to be sent next, nil when nothing may: first what an earlier connection left unacknowledged, in its
+// next takes what is to be sent next, if anything may: first what an earlier connection left unacknowledged, in its
 // order and with its identifiers [MQTT-4.4.0-1] [MQTT-4.6.0-1], then what was routed first.
-func (s *session) next() (it *item, again bool) {
+func (s *session) next() (it item, again, due bool) {
 	if s.resend < len(s.inFlight) {
 		s.resend++
-		return &s.inFlight[s.resend-1], true
+		return s.inFlight[s.resend-1], true, true
 	}
 	guaranteed := s.queued.len() > 0 && len(s.inFlight) < s.hub.settings.Window
 	fleeting := s.qos0.len() > 0
 	switch {
 	case guaranteed && (!fleeting || s.queued.front().order < s.qos0.front().order):
-		it := s.queued.pop()
-		if !s.crowded() {
+		it = s.queued.pop()
+		if s.eased != nil && !s.crowded() {
 			s.wakePublishers()
 		}
 		it.id = s.nextID()
 		s.inFlight = append(s.inFlight, it)
 		s.resend = len(s.inFlight)
-		return &s.inFlight[s.resend-1], false
 	case fleeting:
-		it := s.qos0.pop()
+		it = s.qos0.pop()
 		s.qos0Bytes -= it.message.size()
-		s.sending = it
-		return &s.sending, false
+	default:
+		return item{}, false, false
 	}
-	return nil, false
+	return it, false, true
 }
 
 // find is the place of an identifier in flight, or -1.

@@ -196,3 +196,30 @@ func TestLengthsOfEverySize(t *testing.T) {
 		assert.Zero(t, used, "the length is not there yet")
 	}
 }
+
+func FuzzDecodePackets(f *testing.F) {
+	f.Add(byte(4), byte(0x32), []byte("\x00\x01t\x00\x01x"))
+	f.Add(byte(3), byte(0x8a), []byte("\x00\x01\x00\x03a/#\x01\x00\x01+\x02"))
+	f.Add(byte(4), byte(0xa2), []byte("\x00\x01\x00\x01t"))
+	f.Add(byte(4), byte(0x62), []byte("\x00\x01"))
+	f.Fuzz(func(t *testing.T, level, first byte, body []byte) {
+		var err error
+		switch first >> 4 {
+		case PUBLISH:
+			var p Publish
+			if p, err = DecodePublish(level, first, body, 2, ""); err == nil && CheckTopic(string(p.Topic)) != nil {
+				t.Fatalf("%q was let through", p.Topic)
+			}
+		case SUBSCRIBE:
+			_, _, err = DecodeSubscribe(level, first, body, 2)
+		case UNSUBSCRIBE:
+			_, _, err = DecodeUnsubscribe(level, first, body, 2)
+		default:
+			_, err = DecodeAck(level, first, body, 2)
+		}
+		var wrong *MalformedError
+		if err != nil && (!errors.As(err, &wrong) || wrong.Rule == "" || wrong.Offset < 0 || wrong.Offset > 2+len(body)) {
+			t.Fatalf("no rule, or not in the packet: %v", err)
+		}
+	})
+}
