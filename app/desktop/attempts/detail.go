@@ -180,6 +180,9 @@ func (d *detail) advice(v view) string {
 	if d.fixed[v.id] && !v.fixable {
 		return "Fixed. The device gets in when it tries again."
 	}
+	if v.fixable && v.remedy.Kind == remedy.Press {
+		return "" // the button says it
+	}
 	return v.words.Advice
 }
 

@@ -14,14 +14,14 @@ import (
 // list is the table of attempts, newest first.
 func (s *Screen) list() fyne.CanvasObject {
 	s.table = kit.NewDataTable(func(r *row) string { return r.key },
-		kit.TextColumn("time", "Time", 98, kit.Mono, func(r *row) string { return r.at }),
+		kit.TextColumn("time", "Time", 94, kit.Mono, func(r *row) string { return r.at }),
 		kit.Column[*row]{
-			ID: "code", Label: "Code", Width: 70,
+			ID: "code", Label: "Code", Width: 66,
 			Create: func() fyne.CanvasObject { return kit.NewBadge(0) },
 			Update: func(cell fyne.CanvasObject, r *row) { cell.(*kit.Badge).Set(r.code) },
 		},
-		kit.TextColumn("device", "Device", 108, kit.Body, func(r *row) string { return r.device }),
-		kit.TextColumn("credential", "Credential", 90, kit.Mono.In(kit.Muted), func(r *row) string { return r.cred }),
+		kit.TextColumn("device", "Device", 98, kit.Body, func(r *row) string { return r.device }),
+		kit.TextColumn("credential", "Credential", 78, kit.Mono.In(kit.Muted), func(r *row) string { return r.cred }),
 		kit.TextColumn("what", "What happened", 0, kit.Body, func(r *row) string { return r.what }),
 	)
 	s.table.OnSelect = func(r *row) {
@@ -83,6 +83,7 @@ func (s *Screen) filters() fyne.CanvasObject {
 		} else {
 			s.table.Pause()
 		}
+		s.again() // the foot of the window says it, too
 	})
 	line := container.NewBorder(nil, nil, nil, kit.Inset(0, 0, 0, 8, s.follow), s.search)
 	return kit.Down(0, kit.Inset(10, 10, 10, 10, kit.Down(8, row, line)), kit.Rule())

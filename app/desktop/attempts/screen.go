@@ -207,3 +207,14 @@ func (s *Screen) apply(shot snapshot) {
 		s.detail.show(shot.chosen)
 	}
 }
+
+// Note is what the foot of the window says about this screen.
+func (s *Screen) Note() string {
+	switch {
+	case !s.table.Paused():
+		return "Following · newest first"
+	case s.table.Waiting() == 0:
+		return "Paused"
+	}
+	return "Paused · " + words.Grouped(s.table.Waiting()) + " waiting"
+}

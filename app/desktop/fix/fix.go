@@ -79,11 +79,14 @@ func failed(label string) string {
 	return "“" + strings.TrimSuffix(label, "…") + "” did not work"
 }
 
-// Short is a label for a narrow place: whole when it is short, else its verb.
+// Short is a label for a narrow place: whole when it is short, else without whom it is for, else its verb.
 func Short(label string) string {
 	const room = 14 // letters
 	if utf8.RuneCountInString(label) <= room {
 		return label
+	}
+	if what, _, found := strings.Cut(label, " for "); found && utf8.RuneCountInString(what) <= room {
+		return what
 	}
 	verb, _, _ := strings.Cut(label, " ")
 	if strings.HasSuffix(label, "…") {

@@ -81,6 +81,7 @@ func TestShortLabelsFitTheirPlace(t *testing.T) {
 	for label, want := range map[string]string{
 		"Save root.pem":               "Save root.pem",
 		"Enable thermostat-7":         "Enable",
+		"New key for thermostat-7":    "New key",
 		"Enrol this certificate for…": "Enrol…",
 	} {
 		require.Equal(t, want, fix.Short(label))

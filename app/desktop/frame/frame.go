@@ -202,6 +202,18 @@ func (f *Frame) turn(p *place) {
 	}
 	f.stage.Objects = []fyne.CanvasObject{p.content()}
 	f.stage.Refresh()
+	f.status.say(f.note())
+}
+
+// note is what the screen on the stage says about itself at the foot of the window: whether it follows, say.
+func (f *Frame) note() string {
+	if f.shown == nil || f.shown.over.Load() != nil {
+		return ""
+	}
+	if s, ok := f.shown.screen.(interface{ Note() string }); ok {
+		return s.Note()
+	}
+	return ""
 }
 
 // Shown is the place that is on the stage; empty before Begin.

@@ -23,6 +23,7 @@ type Status struct {
 	URL     string // mqtts://host:8883
 	Port    int
 	Network bool // devices on the network may connect
+	Fixed   bool // the address was given at the start and cannot be changed
 	// LeafNotAfter is when the server's certificate expires.
 	LeafNotAfter time.Time
 	// Problem is what is wrong, in one sentence; empty when all is well. Advice says what to do about it.

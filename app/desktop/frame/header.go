@@ -24,6 +24,7 @@ type header struct {
 	word           *kit.Text
 	url            *kit.Text
 	machine, lan   *kit.Chip
+	where          *fyne.Container // holds both
 	certificate    *kit.Text
 	presenter, run *kit.Button
 
@@ -42,6 +43,7 @@ func newHeader(f *Frame) *header {
 	h.dot.SetMinSize(fyne.NewSquareSize(10))
 	h.machine = kit.NewChip("", "This machine only", func() { h.network(false) })
 	h.lan = kit.NewChip("", "My network", func() { h.network(true) })
+	h.where = kit.Across(0, kit.Across(4, h.machine, h.lan))
 	h.presenter = kit.NewButton("Presenter", kit.Secondary, func() { f.SetPresenter(!f.presenter) })
 	h.setPresenter(f.presenter)
 	h.run = kit.NewButton("Start", kit.Secondary, h.toggle)
@@ -52,7 +54,7 @@ func newHeader(f *Frame) *header {
 		part{object: kit.Across(5, h.dot, h.word), gap: 20},
 		part{object: h.url, gap: 12},
 		part{object: copyURL, gap: 20, drop: 6},
-		part{object: kit.Across(4, h.machine, h.lan), gap: 20, drop: 5},
+		part{object: h.where, gap: 20, drop: 5},
 		part{object: h.certificate, gap: 14, drop: 1},
 		part{object: kit.NewChip("", "Ctrl+K  Find anything", find), gap: 12, drop: 2, right: true},
 		part{object: kit.NewChip("", "Ctrl+K", find), gap: 12, drop: 3, right: true, instead: true},
@@ -87,6 +89,7 @@ func (h *header) set(s Status, now time.Time) {
 	h.url.SetType(ink)
 	h.machine.Choose(!s.Network)
 	h.lan.Choose(s.Network)
+	setShown(h.where.Objects[0], !s.Fixed)
 	said, warn := certificateWords(s.LeafNotAfter, now)
 	h.certificate.Set(said)
 	if warn {

@@ -60,9 +60,11 @@ func (f *Frame) actions() []Found {
 		act("Start the gateway", s.URL, f.header.toggle)
 	}
 	act("Copy the gateway’s address", s.URL, func() { f.Copy("address", s.URL) })
-	if s.Network {
+	switch {
+	case s.Fixed:
+	case s.Network:
 		act("Keep to this machine only", "", func() { f.header.network(false) })
-	} else {
+	default:
 		act("Let devices on my network connect", "", func() { f.header.network(true) })
 	}
 	if f.presenter {
@@ -175,7 +177,8 @@ func (p *palette) open(title string) {
 	}
 	size := p.frame.p.Window.Canvas().Size()
 	width, height := min(640, size.Width-40), min(420, size.Height-80)
-	body := box.NewBorder(kit.Down(0, kit.Sized(0, 40, kit.Inset(5, 6, 5, 6, p.field)), kit.Rule()), nil, nil, nil, p.table)
+	body := box.NewBorder(kit.Down(0, kit.Sized(0, 40, kit.Inset(5, 6, 5, 6, p.field)), kit.Rule()), nil, nil, nil,
+		box.NewClip(&fyne.Container{Layout: headless{}, Objects: []fyne.CanvasObject{p.table}}))
 	p.pop = widget.NewModalPopUp(kit.Sized(width, height, kit.Card(1, body)), p.frame.p.Window.Canvas())
 	p.pop.Show()
 	p.ask("")
@@ -244,4 +247,18 @@ func (p *palette) close() {
 	if p.frame.palette == p {
 		p.frame.palette = nil
 	}
+}
+
+// headless hides the head of a table above its place: what was found needs no names of columns.
+type headless struct{}
+
+const headHeight = kit.RowHeight + 1
+
+// MinSize implements fyne.Layout.
+func (headless) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(100, 100) }
+
+// Layout implements fyne.Layout.
+func (headless) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	objects[0].Resize(size.AddWidthHeight(0, headHeight))
+	objects[0].Move(fyne.NewPos(0, -headHeight))
 }

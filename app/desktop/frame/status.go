@@ -14,6 +14,7 @@ type statusBar struct {
 	connected, in, out, refused, dropped    *kit.Text
 	connectedWord, refusedWord, droppedWord *kit.Text
 	cross                                   *kit.Icon
+	note                                    *kit.Text
 }
 
 func newStatusBar() *statusBar {
@@ -25,12 +26,14 @@ func newStatusBar() *statusBar {
 		cross: kit.NewIcon("cross", kit.Bad, 9),
 	}
 	b.cross.Hide()
+	b.note = quiet("")
 	b.content = kit.Across(22,
 		kit.Across(4, b.connected, b.connectedWord),
 		kit.Across(4, quiet("in"), kit.Across(0, b.in, quiet("/s"))),
 		kit.Across(4, quiet("out"), kit.Across(0, b.out, quiet("/s"))),
 		kit.Across(4, b.cross, b.refused, b.refusedWord),
 		kit.Across(4, b.dropped, b.droppedWord),
+		kit.Spacer(), b.note,
 	)
 	return b
 }
@@ -56,6 +59,14 @@ func (b *statusBar) set(p pulled) {
 	}
 	b.dropped.SetType(kit.CaptionBold.In(warn))
 	relayout(b.content)
+}
+
+// say shows what the screen has to say about itself.
+func (b *statusBar) say(note string) {
+	if note != b.note.String() {
+		b.note.Set(note)
+		relayout(b.content)
+	}
 }
 
 // relayout places the parts of nested rows anew, after texts in them have changed width.

@@ -62,7 +62,7 @@ func (f *Frame) Tick() {
 		next.tally = f.p.Gateway.Tally()
 		f.p.Meter.Add(now, next.tally.Sample)
 		reading := f.p.Meter.Read()
-		next.rates = rates{reading.MessagesIn.Last(), reading.MessagesOut.Last()}
+		next.rates = rates{reading.MessagesIn.Recent(), reading.MessagesOut.Recent()}
 		next.tally.Sample = shownOf(next.tally.Sample)
 	}
 	if f.asked.Swap(false) || now.Sub(next.at) >= statusEvery || now.Before(next.at) {
@@ -95,6 +95,7 @@ func (f *Frame) Tick() {
 		if apply != nil {
 			apply()
 		}
+		f.status.say(f.note())
 	})
 }
 

@@ -25,6 +25,16 @@ type Curve [Span]float32
 // Last is the newest value.
 func (c Curve) Last() float32 { return c[Span-1] }
 
+// Recent is the mean of the last few values, for a figure that can be read: devices speak in bursts.
+func (c Curve) Recent() float32 {
+	const few = 3
+	sum := float32(0)
+	for _, v := range c[Span-few:] {
+		sum += v
+	}
+	return sum / few
+}
+
 // Reading is a snapshot of the meter; it can be compared with ==.
 type Reading struct {
 	Connected   Curve // devices

@@ -25,15 +25,15 @@ func (t *tiles) build() fyne.CanvasObject {
 
 func (t *tiles) set(r meter.Reading, refused int) {
 	t.connected.set(words.Grouped(int(r.Connected.Last())), r.Connected)
-	t.connects.set(words.Rate(float64(r.Connects.Last())), r.Connects)
+	t.connects.set(words.Rate(float64(r.Connects.Recent())), r.Connects)
 	t.refused.set(words.Grouped(refused), r.Refusals)
 	ink := kit.Ink
 	if refused > 0 {
 		ink = kit.Bad
 	}
 	t.refused.figure.SetType(kit.Figure.In(ink))
-	t.in.set(words.Rate(float64(r.MessagesIn.Last())), r.MessagesIn)
-	t.out.set(words.Rate(float64(r.MessagesOut.Last())), r.MessagesOut)
+	t.in.set(words.Rate(float64(r.MessagesIn.Recent())), r.MessagesIn)
+	t.out.set(words.Rate(float64(r.MessagesOut.Recent())), r.MessagesOut)
 }
 
 // tile is one figure.

@@ -14,17 +14,17 @@ import (
 func (s *Screen) list() fyne.CanvasObject {
 	s.table = kit.NewDataTable(func(r *row) string { return r.key },
 		kit.Column[*row]{
-			ID: "state", Label: "State", Width: 76,
+			ID: "state", Label: "State", Width: 72,
 			Create: newStateCell,
 			Update: setState,
 		},
-		kit.TextColumn("device", "Device", 0, kit.Body, func(r *row) string { return r.device }),
-		kit.TextColumn("credential", "Credential", 88, kit.Mono.In(kit.Muted), func(r *row) string { return r.cred }),
-		kit.TextColumn("remote", "Address", 132, kit.Mono, func(r *row) string { return r.remote }),
-		kit.TextColumn("subscriptions", "Subs", 48, kit.Mono.Right(), func(r *row) string { return strconv.Itoa(len(r.session.Subscriptions)) }),
-		kit.TextColumn("waits", "Waits", 56, kit.Mono.Right(), func(r *row) string { return r.waits }),
-		kit.TextColumn("traffic", "In / out", 96, kit.Mono.Right(), func(r *row) string { return r.traffic }),
-		kit.TextColumn("age", "For", 84, kit.Mono.Right(), func(r *row) string { return r.age }),
+		kit.TextColumn("device", "Device", 118, kit.Body, func(r *row) string { return r.device }),
+		kit.TextColumn("remote", "Address", 130, kit.Mono, func(r *row) string { return r.remote }),
+		kit.TextColumn("credential", "Credential", 84, kit.Mono.In(kit.Muted), func(r *row) string { return r.cred }),
+		kit.TextColumn("traffic", "In / out", 88, kit.Mono.Right(), func(r *row) string { return r.traffic }),
+		kit.TextColumn("waits", "Waits", 52, kit.Mono.Right(), func(r *row) string { return r.waits }),
+		kit.TextColumn("subscriptions", "Subs", 46, kit.Mono.Right(), func(r *row) string { return strconv.Itoa(len(r.session.Subscriptions)) }),
+		kit.TextColumn("age", "For", 0, kit.Mono.Right(), func(r *row) string { return r.age }),
 	)
 	s.table.OnSelect = func(r *row) { s.ask(func(q *query) { q.selected = r.key }) }
 	s.table.OnOpen = func(r *row) { s.p.Shell.Go(shell.Devices, r.key) }

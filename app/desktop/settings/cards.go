@@ -34,14 +34,14 @@ func line(label string, what fyne.CanvasObject, right fyne.CanvasObject) fyne.Ca
 // value is a text that fits its place, with a button that copies the whole of it.
 type value struct {
 	text *kit.Text
+	copy *kit.Button
 	line fyne.CanvasObject
 }
 
 func (s *Screen) value(label, what string) *value {
 	v := &value{text: kit.NewText("", kit.Mono)}
-	v.line = line(label, kit.Clipped(v.text), kit.Across(0, kit.NewButton("Copy", kit.Small, func() {
-		s.p.Shell.Copy(what, v.text.String())
-	})))
+	v.copy = kit.NewButton("Copy", kit.Small, func() { s.p.Shell.Copy(what, v.text.String()) })
+	v.line = line(label, kit.Clipped(v.text), kit.Across(0, v.copy))
 	return v
 }
 
@@ -56,6 +56,7 @@ type listenerCard struct {
 	machine, lan *kit.Chip
 	wrong        *kit.Prose
 	fixed        *kit.Prose
+	free         *fyne.Container // what can be changed, unless the address is fixed
 	any, sync    *kit.Chip
 	shown        View
 }
@@ -73,13 +74,12 @@ func newListenerCard(s *Screen) *listenerCard {
 	c.sync = kit.NewChip("", "Only below sync/", func() { c.topics(true) })
 	c.wrong.Hide()
 	c.fixed.Hide()
+	c.free = kit.Down(10, line("Port", c.port, kit.Inset(0, 0, 0, 8, c.save)), c.wrong,
+		line("Reachable by", kit.Across(6, c.machine, c.lan), nil))
 	c.content = card("Listener", "MQTT over TLS. A change ends live connections; devices may connect again at once, and their sessions stay.",
 		c.url.line,
 		line("Listens on", kit.Clipped(c.address), nil),
-		line("Port", c.port, kit.Inset(0, 0, 0, 8, c.save)),
-		c.wrong,
-		line("Reachable", kit.Across(6, c.machine, c.lan), nil),
-		c.fixed,
+		c.free, c.fixed,
 		line("Topics", kit.Across(6, c.any, c.sync), nil),
 	)
 	return c
@@ -101,9 +101,8 @@ func (c *listenerCard) set(v View) {
 	c.lan.Choose(v.Network)
 	c.any.Choose(!v.SyncTopicsOnly)
 	c.sync.Choose(v.SyncTopicsOnly)
-	c.fixed.Hidden = !v.Fixed
+	c.fixed.Hidden, c.free.Hidden = !v.Fixed, v.Fixed
 	if v.Fixed {
-		c.port.Entry.Disable()
 		c.fixed.Set(kit.Run{Text: "The address was given on the command line, which decides until the program ends.", Type: kit.Caption})
 	}
 	c.check()
@@ -180,6 +179,7 @@ type certificateCard struct {
 func newCertificateCard(s *Screen) *certificateCard {
 	c := &certificateCard{screen: s, until: kit.NewText("", kit.Body), names: kit.NewProse(), added: kit.Flow(6), field: kit.NewField("gateway.example or 192.168.1.20")}
 	c.field.Entry.OnSubmitted = func(string) { c.add() }
+	c.added.Hide()
 	c.root = s.value("root.pem", "path of root.pem")
 	c.content = card("Server certificate", "Devices check that the name they connect to is in it, and that it leads to root.pem.",
 		line("Valid until", c.until, nil),
@@ -254,6 +254,7 @@ func (c *accountCard) set(v View) {
 		address = strings.TrimSuffix(v.HTTPURL, "/") + "/healthz"
 	}
 	c.http.text.Set(address)
+	c.http.copy.Hidden = v.HTTPURL == ""
 	c.mask()
 }
 

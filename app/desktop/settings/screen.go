@@ -109,7 +109,7 @@ func New(p Params) *Screen {
 	s.look, s.places = newLookCard(s), newPlacesCard(s)
 	left := kit.Down(kit.CardGap, s.listener.content, s.certificate.content, s.places.content)
 	right := kit.Down(kit.CardGap, s.look.content, s.account.content, suitesCard(p.Gateway.Suites()))
-	s.content = container.NewVScroll(&fyne.Container{Layout: pair{}, Objects: []fyne.CanvasObject{left, right}})
+	s.content = container.NewVScroll(kit.Inset(0, 12, 0, 0, &fyne.Container{Layout: pair{}, Objects: []fyne.CanvasObject{left, right}}))
 	return s
 }
 
