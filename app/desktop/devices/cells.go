@@ -5,8 +5,8 @@ import (
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/widget"
 
-	"gatehouse/app/desktop/devices/mend"
 	"gatehouse/app/desktop/kit"
+	"gatehouse/app/desktop/look"
 	"gatehouse/gateway/attempt"
 )
 
@@ -81,7 +81,7 @@ func (c *codeCell) CreateRenderer() fyne.WidgetRenderer {
 
 func (c *codeCell) set(code attempt.Code, any bool) {
 	if any {
-		c.badge.Set(mend.Code(code))
+		c.badge.Set(look.Code(code))
 	}
 	if any != c.badge.Visible() {
 		toggle(c.badge, any)

@@ -325,12 +325,7 @@ func (v *connect) refused(f *facts, r sim.Result) fyne.CanvasObject {
 func (s *Screen) mend() mend.Params {
 	return mend.Params{
 		Shell: s.p.Shell, Remedy: s.p.Remedy, RootPEM: func() []byte { return s.p.Endpoint().RootPEM },
-		NewKey: func(device string) {
-			if s.list.choose(device) {
-				s.detail.open(tabCredentials)
-				s.detail.views[tabCredentials].(*credentials).add(onboard.GenerateKey, nil)
-			}
-		},
-		After: s.reload,
+		NewKey: s.NewKey,
+		After:  s.reload,
 	}
 }

@@ -62,6 +62,7 @@ type Screen struct {
 	codes codes
 	shown bool // the first snapshot has been shown; UI goroutine
 	want  string
+	then  func() // once the wanted device is shown
 }
 
 // versions are what a snapshot was made from.
@@ -109,6 +110,20 @@ func (s *Screen) Show(key string) {
 		return
 	}
 	s.reload()
+}
+
+// NewKey makes a key for a device and shows its secret once: what the fix of a lost secret leads to.
+func (s *Screen) NewKey(deviceSID string) {
+	make := func() {
+		s.detail.open(tabCredentials)
+		s.detail.views[tabCredentials].(*credentials).add(onboard.GenerateKey, nil)
+	}
+	s.Show(deviceSID)
+	if s.detail.facts != nil && s.detail.facts.row.device.SID == deviceSID {
+		make()
+		return
+	}
+	s.then = make
 }
 
 // owner is the device of a credential.
@@ -173,6 +188,10 @@ func (s *Screen) apply(all snapshot, selected string, one *facts) {
 		return
 	}
 	s.detail.show(one)
+	if then := s.then; then != nil && s.want == "" {
+		s.then = nil
+		then()
+	}
 }
 
 // choose is what the table and the closing of the detail do.
@@ -181,6 +200,9 @@ func (s *Screen) choose(sid string) {
 		return
 	}
 	s.detail.leave()
+	if sid != s.want {
+		s.then = nil
+	}
 	s.selected.Store(&sid)
 	if sid == "" {
 		s.list.table.Unselect()

@@ -8,6 +8,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 
+	"gatehouse/app/desktop/devices/form"
 	"gatehouse/app/desktop/kit"
 	"gatehouse/gateway/registry"
 )
@@ -17,6 +18,7 @@ type list struct {
 	s       *Screen
 	all     snapshot
 	filter  filter
+	order   int
 	table   *kit.DataTable[row]
 	chips   map[string]*countChip
 	search  *kit.Field
@@ -43,7 +45,14 @@ func newList(s *Screen) *list {
 	l.search = kit.NewField("Filter by name, SID, fleet…")
 	l.search.OnChanged(func(text string) { l.filter.text = text; l.apply() })
 	add := kit.NewButton("Add a device", kit.Primary, s.p.Shell.AddDevice)
-	top := kit.Down(8, container.NewBorder(nil, nil, nil, kit.Inset(0, 0, 0, 8, add), l.search), bar)
+	var names []string
+	for _, o := range orders {
+		names = append(names, o.name)
+	}
+	sort := form.NewSelect(func(i int) { l.order = i; l.apply() }, names...)
+	sort.Set(0, names...)
+	top := kit.Down(8, container.NewBorder(nil, nil, nil, kit.Inset(0, 0, 0, 8, add), l.search),
+		container.NewBorder(nil, nil, nil, kit.Down(0, kit.Sized(150, 0, sort)), bar))
 	l.none = container.NewCenter(kit.Down(10, kit.NewText("No device matches.", kit.Quiet),
 		kit.Across(0, kit.NewButton("Show all", kit.Secondary, l.clear))))
 	l.none.Hide()
@@ -122,26 +131,25 @@ func listWidth(room float32) float32 {
 // set brings the rows as they are now.
 func (l *list) set(all snapshot) {
 	l.all = all
-	for only, n := range count(all.rows) {
-		l.chips[only].set(n)
-	}
 	for only, chip := range l.chips {
-		if _, some := count(all.rows)[only]; !some {
-			chip.set(0)
-		}
+		chip.set(all.counts[only])
 	}
 	l.apply()
 }
 
 func (l *list) apply() {
-	rows := l.filter.apply(l.all.rows)
+	rows := sorted(l.filter.apply(l.all.rows), l.order)
 	l.table.SetRows(rows)
 	if l.table.Paused() { // these rows are not a stream: what is chosen stays chosen, and what changes is shown at once
 		l.table.Follow()
 	}
-	toggle(l.full, len(l.all.rows) > 0)
-	toggle(l.empty, len(l.all.rows) == 0)
-	toggle(l.none, len(l.all.rows) > 0 && len(rows) == 0)
+	some := len(l.all.rows) > 0
+	toggle(l.none, some && len(rows) == 0)
+	if some != l.full.Visible() {
+		toggle(l.full, some)
+		toggle(l.empty, !some)
+		l.content.Refresh() // lays out what was hidden until now
+	}
 }
 
 func toggle(o fyne.CanvasObject, visible bool) {

@@ -3,6 +3,7 @@ package devices
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -50,6 +51,7 @@ func plural(n int, what string) string {
 type snapshot struct {
 	rows   []row // by creation, the newest first
 	fleets []registry.Fleet
+	counts map[string]int // how many rows each chip keeps
 }
 
 // read makes the rows of all devices.
@@ -82,6 +84,7 @@ func read(p Params, codes map[string]attempt.Code) snapshot {
 		r.search = strings.ToLower(strings.Join([]string{r.name, d.FriendlyName, d.SID, r.fleet, d.Identity, r.deployment}, "\n"))
 		s.rows[len(devices)-1-i] = r
 	}
+	s.counts = count(s.rows)
 	return s
 }
 
@@ -183,6 +186,49 @@ func (f filter) apply(rows []row) []row {
 		}
 	}
 	return kept
+}
+
+// orders are the ways to sort; equal rows stay newest first.
+var orders = []struct {
+	name string
+	less func(a, b row) int // nil: newest first
+}{
+	{"Newest first", nil},
+	{"Name", func(a, b row) int { return cmp.Compare(strings.ToLower(a.name), strings.ToLower(b.name)) }},
+	{"Connected first", func(a, b row) int { return truth(b.connected) - truth(a.connected) }},
+	{"Last code", func(a, b row) int { return worst(b) - worst(a) }},
+	{"Disabled first", func(a, b row) int { return truth(a.device.Enabled) - truth(b.device.Enabled) }},
+	{"Deployment", func(a, b row) int { return cmp.Compare(a.deployment, b.deployment) }},
+	{"Virtual first", func(a, b row) int { return truth(b.virtual) - truth(a.virtual) }},
+	{"Fewest credentials", func(a, b row) int { return a.keys + a.certs - b.keys - b.certs }},
+	{"Fleet", func(a, b row) int { return cmp.Compare(a.fleet, b.fleet) }},
+	{"Identity", func(a, b row) int { return cmp.Compare(a.device.Identity, b.device.Identity) }},
+	{"SID", func(a, b row) int { return cmp.Compare(a.device.SID, b.device.SID) }},
+}
+
+func truth(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// worst orders refusals before what went well, and that before what never tried.
+func worst(r row) int {
+	switch {
+	case !r.attempts:
+		return -1
+	case r.code < 0:
+		return 10 - int(r.code)
+	}
+	return int(r.code)
+}
+
+func sorted(rows []row, order int) []row {
+	if less := orders[order].less; less != nil {
+		slices.SortStableFunc(rows, less)
+	}
+	return rows
 }
 
 // count is how many rows each chip would keep.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gatehouse/app/desktop/devices/screentest"
+	"gatehouse/app/desktop/shelltest"
 	"gatehouse/app/onboard"
 	"gatehouse/app/onboard/onboardtest"
 	"gatehouse/app/remedy"
@@ -20,7 +21,7 @@ import (
 // stage is a wizard with everything around it.
 type stage struct {
 	t        *testing.T
-	shell    *screentest.Shell
+	shell    *shelltest.Shell
 	registry *onboardtest.Registry
 	attempts *onboardtest.Attempts
 	vault    *onboardtest.Vault
@@ -50,7 +51,7 @@ func newStage(t *testing.T) *stage {
 		},
 		OnDone: func(sid string) { s.done = sid }, OnCancel: func() { s.canceled = true },
 	})
-	s.shell.Put(s.w.Content())
+	screentest.Put(s.shell, s.w.Content())
 	return s
 }
 
@@ -176,7 +177,7 @@ func TestTheSecretIsShownOnceAndGoneAfterLeaving(t *testing.T) {
 	}
 	s.want("-P "+secret, "The secret is shown once.")
 	s.press("Save secret")
-	if s.shell.Saved["thermostat-9.secret.txt"] != secret {
+	if string(s.shell.Saved["thermostat-9.secret.txt"]) != secret {
 		t.Errorf("saved %v", s.shell.Saved)
 	}
 	s.press("Finish later")
@@ -187,7 +188,7 @@ func TestTheSecretIsShownOnceAndGoneAfterLeaving(t *testing.T) {
 	if m, _ := s.w.run.Material(); m.Holds() || s.w.connect.material.Holds() {
 		t.Error("the secret is still in memory")
 	}
-	if len(s.shell.Toasts) != 1 || !strings.Contains(s.shell.Toasts[0], "thermostat-9 is here") {
+	if len(s.shell.Toasts) != 1 || !strings.Contains(s.shell.Toasts[0].Message, "thermostat-9 is here") {
 		t.Errorf("what stays was not said: %v", s.shell.Toasts)
 	}
 }
@@ -200,7 +201,7 @@ func TestAPresenterSeesNoSecretAndCanCopyIt(t *testing.T) {
 	s.wantNone(secret)
 	s.want(onboard.Dots)
 	s.press("Copy with secret")
-	if !strings.Contains(s.shell.Copied["mosquitto_pub"], secret) {
+	if !strings.Contains(screentest.Copied(s.shell, "mosquitto_pub"), secret) {
 		t.Errorf("copied %q", s.shell.Copied)
 	}
 	s.press("Secret")
@@ -250,8 +251,8 @@ func TestARefusedAttemptShowsCauseTimelineAndFix(t *testing.T) {
 	s.pull()
 	s.want("It tried and was refused", "is wrong.", "192.168.1.44:50112 · 3 tries", "Still listening for thermostat-9…")
 	s.press("Show the timeline")
-	if len(s.shell.Went) != 1 || s.shell.Went[0] != "attempts 3" {
-		t.Errorf("went to %v", s.shell.Went)
+	if len(s.shell.Gone) != 1 || s.shell.Gone[0] != [2]string{"attempts", "3"} {
+		t.Errorf("went to %v", s.shell.Gone)
 	}
 	old := s.w.connect.material.Secret
 	s.press("New key")
@@ -315,8 +316,8 @@ func TestCancelBeforeAnythingWasMadeLeavesAtOnce(t *testing.T) {
 	s.name("thermostat-9")
 	s.press("Next")
 	s.press("Cancel")
-	if !s.canceled || len(s.shell.Asked) != 0 {
-		t.Errorf("canceled %v, asked %v", s.canceled, s.shell.Asked)
+	if !s.canceled || len(s.shell.Questions) != 0 {
+		t.Errorf("canceled %v, asked %v", s.canceled, s.shell.Questions)
 	}
 }
 
@@ -325,10 +326,10 @@ func TestCancelAfterwardsNamesWhatIsLostAndCleansUp(t *testing.T) {
 	device := s.toConnect("Generate a key")
 	s.press("Connect a virtual thermostat-9")
 	s.press("Cancel")
-	if s.canceled || len(s.shell.Asked) != 1 || !strings.Contains(s.shell.Asked[0].Lost, "thermostat-9") || !strings.Contains(s.shell.Asked[0].Lost, "key KY") {
-		t.Fatalf("asked %+v", s.shell.Asked)
+	if s.canceled || len(s.shell.Questions) != 1 || !strings.Contains(s.shell.Questions[0].Lost, "thermostat-9") || !strings.Contains(s.shell.Questions[0].Lost, "key KY") {
+		t.Fatalf("asked %+v", s.shell.Questions)
 	}
-	s.shell.Asked[0].Do()
+	s.shell.Questions[0].Do()
 	if !s.canceled || len(s.registry.Devices()) != 0 || len(s.registry.AllKeys()) != 0 || len(s.vault.Get(device.SID)) != 0 || !s.player.Closed() {
 		t.Errorf("canceled %v; %d devices, %d keys and %d kept credentials are left; player closed %v",
 			s.canceled, len(s.registry.Devices()), len(s.registry.AllKeys()), len(s.vault.Get(device.SID)), s.player.Closed())

@@ -3,20 +3,20 @@
 package mend
 
 import (
-	"context"
-
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/widget"
 
+	"gatehouse/app/desktop/fix"
 	"gatehouse/app/desktop/kit"
+	"gatehouse/app/desktop/look"
 	"gatehouse/app/desktop/shell"
 	"gatehouse/app/remedy"
 	"gatehouse/app/words"
 	"gatehouse/gateway/attempt"
 )
 
-// Params are what fixes need.
+// Params are what fixes need. After may be nil; Remedy too, and then there are no buttons.
 type Params struct {
 	Shell shell.Shell
 	// Remedy is the fix of an attempt, if there is one.
@@ -29,85 +29,25 @@ type Params struct {
 	After func()
 }
 
-// Code is a return code as the kit's badges know it.
-func Code(c attempt.Code) kit.Code {
-	switch c {
-	case attempt.TLS, attempt.NoAnswer:
-		return kit.CodeTLS
-	case attempt.TCP:
-		return kit.CodeTCP
-	}
-	return kit.Code(c)
-}
-
 // Button is the fix of an attempt; ok is false when there is none.
 func (p Params) Button(a attempt.Attempt, rank kit.Rank) (button *kit.Button, ok bool) {
 	if p.Remedy == nil {
 		return nil, false
 	}
-	fix, ok := p.Remedy(a)
+	r, ok := p.Remedy(a)
 	if !ok {
 		return nil, false
 	}
-	button = kit.NewButton(fix.Label, rank, nil)
-	switch fix.Kind {
-	case remedy.Press:
-		button.OnTapped(func() { p.do(fix.Label, button, fix.Do) })
-	case remedy.Choose:
-		button.OnTapped(func() { p.choose(fix, button) })
-	case remedy.NewKey:
-		if p.NewKey == nil {
-			return nil, false
+	button = kit.NewButton(r.Label, rank, nil)
+	fixer := fix.Fixer{Shell: p.Shell, RootPEM: p.RootPEM, NewKey: p.NewKey, Pick: func(_ string, labels []string, chosen func(int)) {
+		var items []*fyne.MenuItem
+		for i, label := range labels {
+			items = append(items, fyne.NewMenuItem(label, func() { chosen(i) }))
 		}
-		button.OnTapped(func() { p.NewKey(fix.DeviceSID) })
-	case remedy.SaveRoot:
-		button.OnTapped(func() { p.Shell.Save("root.pem", p.RootPEM()) })
-	case remedy.Copy:
-		button.OnTapped(func() { p.Shell.Copy(fix.Text, fix.Text) })
-	default:
-		return nil, false
-	}
+		Menu(button, items...)
+	}}
+	button.OnTapped(func() { fixer.Press(r, p.After) })
 	return button, true
-}
-
-func (p Params) do(label string, button *kit.Button, work func(context.Context) (remedy.Done, error)) {
-	button.Disable() // once is enough
-	var done remedy.Done
-	p.Shell.Background(func(ctx context.Context) (err error) {
-		done, err = work(ctx)
-		return err
-	}, func(err error) {
-		button.Enable()
-		if err != nil {
-			p.Shell.Fail(label, err)
-			return
-		}
-		p.Shell.Toast(done.Message, p.undo(done))
-		if p.After != nil {
-			p.After()
-		}
-	})
-}
-
-func (p Params) undo(done remedy.Done) func() {
-	if done.Undo == nil {
-		return nil
-	}
-	return func() {
-		p.Shell.Background(done.Undo, func(err error) {
-			if err != nil {
-				p.Shell.Fail("Undo", err)
-			}
-		})
-	}
-}
-
-func (p Params) choose(fix remedy.Remedy, button *kit.Button) {
-	var items []*fyne.MenuItem
-	for _, c := range fix.Choices {
-		items = append(items, fyne.NewMenuItem(c.Label, func() { p.do(fix.Label, button, c.Do) }))
-	}
-	Menu(button, items...)
 }
 
 // Menu opens a menu below a control.
@@ -120,7 +60,7 @@ func Menu(below fyne.CanvasObject, items ...*fyne.MenuItem) {
 // Card shows a refused attempt: title, cause, more, and the buttons under it.
 func Card(a attempt.Attempt, title, caption string, buttons ...fyne.CanvasObject) fyne.CanvasObject {
 	e := words.Explain(a)
-	code := Code(a.Code)
+	code := look.Code(a.Code)
 	badge := kit.Across(0, kit.Sized(kit.NewBadge(code).MinSize().Width, 0, kit.NewBadge(code)))
 	cause := []kit.Run{{Text: e.Cause, Type: kit.Strong}}
 	if e.More != "" {

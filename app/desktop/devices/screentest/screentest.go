@@ -1,9 +1,8 @@
-// Package screentest is a window for tests of the device screens: a shell that remembers what it was asked, and eyes and
-// hands that see texts and press buttons by their labels. It is used by tests only.
+// Package screentest is the eyes and hands of tests of the device screens: it sees texts and presses buttons by their
+// labels. It is used by tests only.
 package screentest
 
 import (
-	"context"
 	"strings"
 	"testing"
 
@@ -12,105 +11,31 @@ import (
 	"fyne.io/fyne/v2/test"
 
 	"gatehouse/app/desktop/kit"
-	"gatehouse/app/desktop/shell"
+	"gatehouse/app/desktop/shelltest"
 )
 
-// Confirmation is what the user was asked.
-type Confirmation struct {
-	Title, Lost, Verb string
-	Do                func()
-}
-
-// Shell remembers what a screen asked of the window. Background work runs at once, unless it is held.
-type Shell struct {
-	Went    []string
-	Toasts  []string
-	Undo    func() // of the last toast
-	Failed  []string
-	Asked   []Confirmation
-	Copied  map[string]string
-	Saved   map[string]string
-	File    []byte // what Open hands over
-	Masked  bool
-	Added   int
-	Hold    bool
-	held    []func()
-	content fyne.Window
-}
-
-var _ shell.Shell = (*Shell)(nil)
-
-// New starts Fyne's test driver with the kit's theme.
-func New(t *testing.T) *Shell {
+// New starts Fyne's test driver with the kit's theme, and a shell in a window of 1280×800.
+func New(t *testing.T) *shelltest.Shell {
 	t.Helper()
-	app := test.NewTempApp(t)
-	app.Settings().SetTheme(kit.Theme{Mode: kit.AlwaysDark})
-	s := &Shell{Copied: map[string]string{}, Saved: map[string]string{}}
-	s.content = test.NewTempWindow(t, container.NewStack())
-	return s
+	test.NewTempApp(t).Settings().SetTheme(kit.Theme{Mode: kit.AlwaysDark})
+	return &shelltest.Shell{Win: test.NewTempWindow(t, container.NewStack())}
 }
 
-// Put shows a screen in a window of 1280×800.
-func (s *Shell) Put(o fyne.CanvasObject) {
-	s.content.SetContent(o)
-	s.content.Resize(fyne.NewSize(1280, 800))
+// Put shows a screen in the window.
+func Put(s *shelltest.Shell, o fyne.CanvasObject) {
+	s.Win.SetContent(o)
+	s.Win.Resize(fyne.NewSize(1280, 800))
 }
 
-// Go implements shell.Shell.
-func (s *Shell) Go(place shell.Place, key string) {
-	s.Went = append(s.Went, strings.TrimSpace(string(place)+" "+key))
-}
-
-// AddDevice implements shell.Shell.
-func (s *Shell) AddDevice() { s.Added++ }
-
-// Toast implements shell.Shell.
-func (s *Shell) Toast(message string, undo func()) {
-	s.Toasts, s.Undo = append(s.Toasts, message), undo
-}
-
-// Fail implements shell.Shell.
-func (s *Shell) Fail(what string, err error) { s.Failed = append(s.Failed, what+": "+err.Error()) }
-
-// Confirm implements shell.Shell.
-func (s *Shell) Confirm(title, lost, verb string, do func()) {
-	s.Asked = append(s.Asked, Confirmation{title, lost, verb, do})
-}
-
-// Copy implements shell.Shell.
-func (s *Shell) Copy(what, text string) { s.Copied[what] = text }
-
-// Save implements shell.Shell.
-func (s *Shell) Save(name string, content []byte) { s.Saved[name] = string(content) }
-
-// Open implements shell.Shell.
-func (s *Shell) Open(take func(name string, content []byte)) { take("device.pem", s.File) }
-
-// Background implements shell.Shell.
-func (s *Shell) Background(work func(context.Context) error, after func(error)) {
-	run := func() { after(work(context.Background())) }
-	if s.Hold {
-		s.held = append(s.held, run)
-		return
+// Copied is the text that was last copied under a name.
+func Copied(s *shelltest.Shell, what string) string {
+	for i := len(s.Copied) - 1; i >= 0; i-- {
+		if s.Copied[i][0] == what {
+			return s.Copied[i][1]
+		}
 	}
-	run()
+	return ""
 }
-
-// Release runs what was held.
-func (s *Shell) Release() {
-	s.Hold = false
-	held := s.held
-	s.held = nil
-	for _, run := range held {
-		run()
-	}
-}
-
-// Presenter implements shell.Shell.
-func (s *Shell) Presenter() bool { return s.Masked }
-
-// Window implements shell.Shell.
-func (s *Shell) Window() fyne.Window { return s.content }
 
 // walk visits what can be seen, the outer objects first; it goes no deeper where visit returns false.
 func walk(o fyne.CanvasObject, visit func(fyne.CanvasObject) bool) {
