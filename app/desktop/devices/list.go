@@ -56,7 +56,9 @@ func newList(s *Screen) *list {
 	l.none = container.NewCenter(kit.Down(10, kit.NewText("No device matches.", kit.Quiet),
 		kit.Across(0, kit.NewButton("Show all", kit.Secondary, l.clear))))
 	l.none.Hide()
-	l.full = container.NewBorder(kit.Down(0, kit.Inset(10, 10, 10, 10, top), kit.Rule()), nil, nil, nil, container.NewStack(container.NewClip(l.table), l.none))
+	clip := container.NewClip(l.table)
+	clip.ExtendBaseWidget(clip) // else it has no size until somebody asks for its minimum, and nobody asks what is hidden
+	l.full = container.NewBorder(kit.Down(0, kit.Inset(10, 10, 10, 10, top), kit.Rule()), nil, nil, nil, container.NewStack(clip, l.none))
 	l.empty = emptyState(s)
 	l.full.Hide()
 	l.content = kit.Panel(kit.Surface, kit.Line, 1, container.NewStack(l.full, l.empty))
@@ -145,11 +147,8 @@ func (l *list) apply() {
 	}
 	some := len(l.all.rows) > 0
 	toggle(l.none, some && len(rows) == 0)
-	if some != l.full.Visible() {
-		toggle(l.full, some)
-		toggle(l.empty, !some)
-		l.content.Refresh() // lays out what was hidden until now
-	}
+	toggle(l.full, some)
+	toggle(l.empty, !some)
 }
 
 func toggle(o fyne.CanvasObject, visible bool) {
