@@ -54,7 +54,7 @@ func within(path string, roots ...string) bool {
 const (
 	fyne       = "fyne.io"
 	fyneDriver = "fyne.io/fyne/v2/app"
-	desktop    = "gatehouse/app/desktop"
+	windowRoot = "gatehouse/app/desktop"
 )
 
 // The doors between the rooms open one way: app to sim and gateway, which know neither Fyne nor each other.
@@ -66,12 +66,12 @@ func TestTheRoomsKnowEachOtherOneWayOnly(t *testing.T) {
 	}{
 		{"gatehouse/gateway", []string{"gatehouse/app", "gatehouse/sim", fyne}, "the gateway runs without an app"},
 		{"gatehouse/sim", []string{"gatehouse/app", "gatehouse/gateway", fyne}, "a virtual device dials as any device would"},
-		{"gatehouse/app/commands", []string{desktop, fyne}, "the command line builds without a window"},
-		{"gatehouse/app/demo", []string{desktop, fyne}, "the demo runs without a window"},
-		{"gatehouse/app/onboard", []string{desktop, fyne}, "onboarding is tested without a window"},
-		{"gatehouse/app/remedy", []string{desktop, fyne}, "fixes are tested without a window"},
-		{"gatehouse/app/words", []string{desktop, fyne}, "the words are the same on the command line"},
-		{desktop + "/kit", []string{"gatehouse/app", "gatehouse/gateway", "gatehouse/sim"}, "widgets know no devices"},
+		{"gatehouse/app/commands", []string{windowRoot, fyne}, "the command line builds without a window"},
+		{"gatehouse/app/demo", []string{windowRoot, fyne}, "the demo runs without a window"},
+		{"gatehouse/app/onboard", []string{windowRoot, fyne}, "onboarding is tested without a window"},
+		{"gatehouse/app/remedy", []string{windowRoot, fyne}, "fixes are tested without a window"},
+		{"gatehouse/app/words", []string{windowRoot, fyne}, "the words are the same on the command line"},
+		{windowRoot + "/kit", []string{"gatehouse/app", "gatehouse/gateway", "gatehouse/sim"}, "widgets know no devices"},
 	}
 	packages := list(t, "migrated_fynedo", "./...")
 	for _, rule := range rules {
@@ -97,8 +97,8 @@ func TestTheRoomsKnowEachOtherOneWayOnly(t *testing.T) {
 // Whatever imports Fyne's driver needs cgo and OpenGL, so that is the composition root alone.
 func TestOnlyTheWindowsRootImportsTheDriver(t *testing.T) {
 	for _, p := range list(t, "migrated_fynedo", "./...") {
-		if slices.Contains(p.Imports, fyneDriver) && p.ImportPath != desktop {
-			t.Errorf("%s imports %s; only %s may", p.ImportPath, fyneDriver, desktop)
+		if slices.Contains(p.Imports, fyneDriver) && p.ImportPath != windowRoot {
+			t.Errorf("%s imports %s; only %s may", p.ImportPath, fyneDriver, windowRoot)
 		}
 	}
 }
@@ -108,11 +108,11 @@ func TestScreensDoNotKnowEachOther(t *testing.T) {
 	screens := []string{"overview", "devices", "attempts", "sessions", "settings"}
 	for _, p := range list(t, "migrated_fynedo", "./app/desktop/...") {
 		for _, screen := range screens {
-			if !within(p.ImportPath, desktop+"/"+screen) {
+			if !within(p.ImportPath, windowRoot+"/"+screen) {
 				continue
 			}
 			for _, other := range screens {
-				if other != screen && slices.Contains(p.Deps, desktop+"/"+other) {
+				if other != screen && slices.Contains(p.Deps, windowRoot+"/"+other) {
 					t.Errorf("%s depends on the screen %s", p.ImportPath, other)
 				}
 			}
@@ -123,7 +123,7 @@ func TestScreensDoNotKnowEachOther(t *testing.T) {
 func TestTheHeadlessProgramHoldsNothingOfTheWindow(t *testing.T) {
 	for _, p := range list(t, "headless", "./app") {
 		for _, dep := range p.Deps {
-			if within(dep, fyne, desktop) {
+			if within(dep, fyne, windowRoot) {
 				t.Errorf("built with the tag headless, %s depends on %s", p.ImportPath, dep)
 			}
 		}

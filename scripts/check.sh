@@ -9,4 +9,5 @@ source scripts/stage.sh
 mapfile -t packages < <(without_c)
 stage "format" formatted
 stage "vet" "$GO" vet -tags headless "${packages[@]}"
-stage "tests" "$GO" test -tags headless -timeout 5m "${packages[@]}"
+tests() { "$GO" test -tags headless -timeout 5m "${packages[@]}" | tested; }
+stage "tests" tests
