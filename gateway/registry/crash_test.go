@@ -160,3 +160,22 @@ func checkAfterKill(t *testing.T, dir string, created map[string]bool, fleets ma
 		fleets[sid] = "deleted"
 	}
 }
+
+func TestKill9DuringTheFirstStartsIsNoDamage(t *testing.T) {
+	dir := t.TempDir()
+	for round := range 24 {
+		if round%6 == 0 {
+			dir = t.TempDir() // and five starts on what was left of the first
+		}
+		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=none")
+		child.Env = append(os.Environ(), crashDir+"="+dir)
+		require.NoError(t, child.Start())
+		kill := time.AfterFunc(time.Duration(rand.IntN(60))*time.Millisecond, func() { _ = child.Process.Kill() })
+		require.Error(t, child.Wait(), "it ends by being killed only")
+		kill.Stop()
+		if round%6 == 5 {
+			checkAfterKill(t, dir, nil, nil)
+		}
+		require.Empty(t, store.EarlierDamage(dir))
+	}
+}

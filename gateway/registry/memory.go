@@ -23,6 +23,8 @@ type memory struct {
 	keysOf      map[string]map[string]bool // by device
 	certsOf     map[string]map[string]bool // by device
 	graves      graves
+
+	deviceOrder []string // SIDs in the order of creation; nil: to be made when it is needed
 }
 
 type fleetName struct{ fleet, name string }
@@ -44,6 +46,9 @@ func (m *memory) addDevice(d Device) {
 	if old := m.devices[d.SID]; old.Authenticated.After(d.Authenticated) {
 		d.Authenticated = old.Authenticated // it connected while the change was written
 	}
+	if _, known := m.devices[d.SID]; !known {
+		m.deviceOrder = nil
+	}
 	m.devices[d.SID] = d
 	if d.UniqueName != "" {
 		m.names[fleetName{d.FleetSID, d.UniqueName}] = d.SID
@@ -53,6 +58,7 @@ func (m *memory) addDevice(d Device) {
 func (m *memory) removeDevice(sid string) {
 	d := m.devices[sid]
 	delete(m.devices, sid)
+	m.deviceOrder = nil
 	delete(m.names, fleetName{d.FleetSID, d.UniqueName})
 }
 
@@ -108,7 +114,30 @@ func (r *Registry) Fleets() []Fleet {
 
 // Devices are all devices, in the order of their creation.
 func (r *Registry) Devices() []Device {
-	return list(r, func(m *memory) map[string]Device { return m.devices }, nil, func(d Device) (time.Time, string) { return d.Created, d.SID })
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for r.memory.deviceOrder == nil && len(r.memory.devices) > 0 {
+		r.mu.RUnlock()
+		r.mu.Lock()
+		r.memory.sortDevices()
+		r.mu.Unlock()
+		r.mu.RLock()
+	}
+	all := make([]Device, 0, len(r.memory.devices))
+	for _, sid := range r.memory.deviceOrder {
+		all = append(all, r.memory.devices[sid])
+	}
+	return all
+}
+
+func (m *memory) sortDevices() {
+	all := slices.Collect(maps.Values(m.devices))
+	sortBy(all, func(d Device) (time.Time, string) { return d.Created, d.SID })
+	order := make([]string, 0, len(all))
+	for _, d := range all {
+		order = append(order, d.SID)
+	}
+	m.deviceOrder = order
 }
 
 // Deployments are those of a fleet, all when fleetSID is empty, in the order of their creation.
