@@ -6,7 +6,8 @@ cd "$(dirname "$0")/.."
 export GO=${GO:-go} CGO_ENABLED=0
 source scripts/stage.sh
 
-mapfile -t packages < <(without_c)
+of_headless=$(without_c)
+mapfile -t packages <<<"$of_headless"
 stage "format" formatted
 stage "vet" "$GO" vet -tags headless "${packages[@]}"
 tests() { "$GO" test -tags headless -timeout 5m "${packages[@]}" | tested; }

@@ -24,7 +24,8 @@ tests_of_window() {
 }
 
 stage "packages" scripts/packages.sh build test
-mapfile -t packages < <(without_c)
+of_headless=$(without_c)
+mapfile -t packages <<<"$of_headless"
 stage "format" formatted
 stage "vet, without the window" vet_headless
 stage "vet, whole" vet_window
