@@ -118,20 +118,31 @@ type stuck struct {
 func (s *stuck) Run() broker.End { <-s.release; return broker.End{Cause: cause.TakenOver} }
 func (s *stuck) Kill(cause.ID)   { s.kills.Add(1) }
 
-type stuckEngine struct{ conn *stuck }
+// stuckFirst hands out a stuck connection first, and the broker's after it.
+type stuckFirst struct {
+	engine
+	conn *stuck
+	used atomic.Bool
+}
 
-func (e stuckEngine) open(net.Conn, broker.Hello) (served, bool, int) { return e.conn, false, 0 }
+func (e *stuckFirst) open(nc net.Conn, hello broker.Hello) (served, bool, int) {
+	if e.used.CompareAndSwap(false, true) {
+		return e.conn, false, 0
+	}
+	return e.engine.open(nc, hello)
+}
+
+func withStuck(s *stuck) func(*world) {
+	return func(w *world) { w.engine = &stuckFirst{engine: w.engine, conn: s} }
+}
 
 func TestNoTwoConnectionsOfADeviceAreEverInTheBroker(t *testing.T) {
-	w := newWorld(t, Settings{})
-	i := w.withKey("lamp")
 	s := &stuck{release: make(chan struct{})}
-	good := w.engine
-	w.engine = stuckEngine{s}
+	w := newWorld(t, Settings{}, withStuck(s))
+	i := w.withKey("lamp")
 	first := tls.Client(w.dialRaw(t), config(nil))
 	_, _ = first.Write(wire.AppendConnect(nil, i.connect(), false))
 	eventually(t, "the first is with the broker", func() bool { return w.devices.of(i.device) != nil })
-	w.engine = good
 	done := make(chan byte, 1)
 	go func() {
 		conn, code, err := w.tryConnect(i)
@@ -299,15 +310,12 @@ func TestADisableThatRacesWithAConnectNeverLeavesALiveConnection(t *testing.T) {
 // TestARegistryChangeBetweenVerdictAndTurnRefuses makes the race certain: the device is disabled while the newcomer
 // waits for the older connection to end.
 func TestARegistryChangeBetweenVerdictAndTurnRefuses(t *testing.T) {
-	w := newWorld(t, Settings{})
-	i := w.withKey("lamp")
 	s := &stuck{release: make(chan struct{})}
-	good := w.engine
-	w.engine = stuckEngine{s}
+	w := newWorld(t, Settings{}, withStuck(s))
+	i := w.withKey("lamp")
 	first := tls.Client(w.dialRaw(t), config(nil))
 	_, _ = first.Write(wire.AppendConnect(nil, i.connect(), false))
 	eventually(t, "the first is with the broker", func() bool { return w.devices.of(i.device) != nil })
-	w.engine = good
 	second := tls.Client(w.dialRaw(t), config(nil))
 	_, _ = second.Write(wire.AppendConnect(nil, i.connect(), false))
 	eventually(t, "the second waits", func() bool { return s.kills.Load() > 0 })

@@ -34,8 +34,12 @@ type finding struct {
 // Alerts of RFC 8446, section 6, that have a cause of their own.
 const (
 	alertBadCertificate     = 42
+	alertUnsupported        = 43
 	alertCertificateUnknown = 46
+	alertIllegalParameter   = 47
 	alertUnknownCA          = 48
+	alertDecodeError        = 50
+	alertDecryptError       = 51
 	alertProtocolVersion    = 70
 )
 
@@ -55,25 +59,26 @@ func alertName(n int) string {
 	return fmt.Sprintf("alert %d", n)
 }
 
-// refusals of crypto/tls, which has no types for them: the beginning of the text says which. A test provokes each, so
-// that another wording shows.
+// refusals of crypto/tls, which has no types for them: the beginning of the text says which. Tests provoke them, so that
+// another wording shows. The alert is the one that TLS 1.3 sends encrypted, where it cannot be seen on its way out.
 var refusals = []struct {
-	text string
-	why  cause.ID
+	text  string
+	why   cause.ID
+	alert int
 }{
-	{"tls: client offered only unsupported versions", cause.TLSVersion},
-	{"tls: client using inappropriate protocol fallback", cause.TLSVersion},
-	{"tls: no cipher suite supported by both", cause.NoSharedSuite},
-	{"tls: no key exchanges supported by both", cause.NoSharedSuite},
-	{"tls: no supported elliptic curves offered", cause.NoSharedSuite},
-	{"tls: peer doesn't support any of the certificate's signature algorithms", cause.NoSharedSuite},
-	{"tls: missing signature_algorithms", cause.NoSharedSuite},
-	{"tls: failed to parse client certificate: x509: unsupported elliptic curve", cause.CertificateUnsupported},
-	{"tls: failed to parse client certificate", cause.CertificateMalformed},
-	{"tls: client sent certificate containing RSA key larger", cause.CertificateUnsupported},
-	{"tls: client certificate contains an unsupported public key", cause.CertificateUnsupported},
-	{"tls: client certificate used with invalid signature algorithm", cause.KeyNotProven},
-	{"tls: invalid signature by the client certificate", cause.KeyNotProven},
+	{"tls: client offered only unsupported versions", cause.TLSVersion, alertProtocolVersion},
+	{"tls: client using inappropriate protocol fallback", cause.TLSVersion, -1},
+	{"tls: no cipher suite supported by both", cause.NoSharedSuite, -1},
+	{"tls: no key exchanges supported by both", cause.NoSharedSuite, -1},
+	{"tls: no supported elliptic curves offered", cause.NoSharedSuite, -1},
+	{"tls: peer doesn't support any of the certificate's signature algorithms", cause.NoSharedSuite, -1},
+	{"tls: missing signature_algorithms", cause.NoSharedSuite, -1},
+	{"tls: failed to parse client certificate: x509: unsupported elliptic curve", cause.CertificateUnsupported, alertDecodeError},
+	{"tls: failed to parse client certificate", cause.CertificateMalformed, alertDecodeError},
+	{"tls: client sent certificate containing RSA key larger", cause.CertificateUnsupported, alertBadCertificate},
+	{"tls: client certificate contains an unsupported public key", cause.CertificateUnsupported, alertUnsupported},
+	{"tls: client certificate used with invalid signature algorithm", cause.KeyNotProven, alertIllegalParameter},
+	{"tls: invalid signature by the client certificate", cause.KeyNotProven, alertDecryptError},
 }
 
 // diagnose finds the cause of a handshake that failed.
@@ -98,10 +103,13 @@ func (a *arrival) diagnose(err error) finding {
 	case !a.greeted && errors.As(err, &record):
 		f.code, f.why = attempt.TCP, cause.NotTLS
 	default:
-		f.why = refusalCause(err, a.noAnswer)
+		f.why, f.alert = refusalCause(err, a.noAnswer)
 	}
-	if f.by == byGateway && a.conn.alertOut >= 0 {
-		f.alert, f.alertFrom = a.conn.alertOut, byGateway
+	if f.by == byGateway {
+		if a.conn.alertOut >= 0 {
+			f.alert = a.conn.alertOut
+		}
+		f.alertFrom = byGateway
 	}
 	return f
 }
@@ -123,17 +131,17 @@ func alertCause(f finding) cause.ID {
 	return cause.HandshakeFailed
 }
 
-func refusalCause(err, noAnswer error) cause.ID {
+func refusalCause(err, noAnswer error) (why cause.ID, alert int) {
 	text := err.Error()
 	for _, r := range refusals {
 		if strings.HasPrefix(text, r.text) {
-			return r.why
+			return r.why, r.alert
 		}
 	}
 	if noAnswer != nil {
-		return cause.NoSharedSuite
+		return cause.NoSharedSuite, -1
 	}
-	return cause.HandshakeFailed
+	return cause.HandshakeFailed, -1
 }
 
 // remoteAlert is the alert that the peer sent, -1 when that is not what happened. The type of crypto/tls is not exported.

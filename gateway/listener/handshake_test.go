@@ -47,10 +47,10 @@ func TestAFailedHandshakeIsExplained(t *testing.T) {
 	}{
 		"root not installed":      {config: unknownRoot(), why: cause.UntrustedRoot, alert: "bad_certificate", from: "device"},
 		"another name":            {config: named("gateway.example"), why: cause.WrongServerName, alert: "bad_certificate", from: "device"},
-		"the key is not the one":  {config: presenting(stolen), why: cause.KeyNotProven, from: "gateway"},
-		"certificate is garbage":  {config: presenting(broken), why: cause.CertificateMalformed, from: "gateway"},
+		"the key is not the one":  {config: presenting(stolen), why: cause.KeyNotProven, alert: "decrypt_error", from: "gateway"},
+		"certificate is garbage":  {config: presenting(broken), why: cause.CertificateMalformed, alert: "decode_error", from: "gateway"},
 		"curve that Go lacks":     {config: presenting(strange), why: cause.CertificateUnsupported, from: "gateway"},
-		"algorithm that Go lacks": {config: presenting(foreign), why: cause.CertificateUnsupported, from: "gateway"},
+		"algorithm that Go lacks": {config: presenting(foreign), why: cause.CertificateUnsupported, alert: "unsupported_certificate", from: "gateway"},
 		"TLS 1.1 only":            {config: &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, only12: true, why: cause.TLSVersion, alert: "protocol_version", from: "gateway"},
 		"no suite in common":      {config: &tls.Config{CipherSuites: []uint16{tls.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA}}, only12: true, why: cause.NoSharedSuite, alert: "handshake_failure", from: "gateway"},
 		"no group in common, 1.3": {config: &tls.Config{CurvePreferences: []tls.CurveID{tls.CurveP521}}, only13: true, why: cause.NoSharedSuite, alert: "handshake_failure", from: "gateway"},

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gatehouse/gateway/cause"
+	"gatehouse/gateway/sid"
 	"gatehouse/gateway/wire"
 )
 
@@ -127,6 +128,34 @@ func TestARightSecretIsNeverDelayedByOthersMistakes(t *testing.T) {
 	}
 }
 
+// TestAnUnknownKeyIsDelayedLikeAWrongSecret: the time of the answer must not tell which keys exist.
+func TestAnUnknownKeyIsDelayedLikeAWrongSecret(t *testing.T) {
+	w := newWorld(t, Settings{})
+	known := w.withKey("lamp")
+	known.secret = "wrong"
+	unknown := known
+	unknown.credential = sid.New(sid.Key)
+	for _, i := range []identity{known, unknown} {
+		for range 3 {
+			conn, code, err := w.tryConnect(i)
+			if err != nil || code != 4 {
+				t.Fatalf("code %d, %v", code, err)
+			}
+			conn.NetConn().Close()
+		}
+	}
+	w.failures.mu.Lock()
+	defer w.failures.mu.Unlock()
+	if len(w.failures.by) != 2 {
+		t.Fatalf("%d are remembered", len(w.failures.by))
+	}
+	for name, f := range w.failures.by {
+		if f.times != 3 {
+			t.Errorf("%s failed %d times", name.key, f.times)
+		}
+	}
+}
+
 func TestBeyondTheRateTheAnswerIsCode3(t *testing.T) {
 	w := newWorld(t, Settings{ConnectsPerSecond: 2})
 	i := w.withKey("lamp")
@@ -142,9 +171,7 @@ func TestBeyondTheRateTheAnswerIsCode3(t *testing.T) {
 	if codes[0] < 2 || codes[3] == 0 {
 		t.Errorf("codes %v", codes)
 	}
-	if page := w.log.Query(filterCause(cause.RateLimited)); page.Total != codes[3] {
-		t.Errorf("%d recorded", page.Total)
-	}
+	eventually(t, "each is recorded", func() bool { return w.log.Query(filterCause(cause.RateLimited)).Total == codes[3] })
 	conn := w.dial(t, config(nil)) // protocol comes before the rate
 	if connack, err := offer(conn, wire.AppendConnect(nil, wire.Connect{Level: 5}, true)); err != nil || connack[3] != 1 {
 		t.Errorf("MQTT 5: %x, %v", connack, err)

@@ -106,7 +106,6 @@ type refusal struct {
 	cert   *tls.Certificate
 	code   byte
 	why    cause.ID
-	change func()
 }
 
 func refusals5(t *testing.T, w *world) map[string]refusal {
@@ -188,10 +187,12 @@ func TestTheGatewaysStateIsCode3AfterTheProtocolAndBeforeTheCredential(t *testin
 	for state, why := range map[admission.Service]cause.ID{admission.Draining: cause.Draining, admission.Maintenance: cause.Maintenance, admission.StoreDown: cause.StoreDown} {
 		w.state.Store(int32(state))
 		for _, packet := range [][]byte{wire.AppendConnect(nil, good.connect(), false), wire.AppendConnect(nil, wire.Connect{}, false)} {
-			connack, err := offer(w.dial(t, config(nil)), packet)
+			conn := w.dial(t, config(nil))
+			connack, err := offer(conn, packet)
 			if err != nil || connack[3] != 3 {
 				t.Errorf("%s: %x, %v", why, connack, err)
 			}
+			conn.NetConn().Close()
 			if a := w.lastDone(t); a.Cause != why {
 				t.Errorf("cause %s, want %s", a.Cause, why)
 			}
@@ -499,21 +500,26 @@ func TestAPanicEndsOneConnectionOnly(t *testing.T) {
 	w.connected(t, i)
 }
 
-// panicking is an engine that fails after so many opens.
-type panicking struct{ engine }
+// panicsFirst is an engine that fails once.
+type panicsFirst struct {
+	engine
+	used atomic.Bool
+}
 
-func (panicking) open(net.Conn, broker.Hello) (served, bool, int) { panic("a fault in the broker") }
+func (e *panicsFirst) open(nc net.Conn, hello broker.Hello) (served, bool, int) {
+	if e.used.CompareAndSwap(false, true) {
+		panic("a fault in the broker")
+	}
+	return e.engine.open(nc, hello)
+}
 
 func TestAPanicOfTheBrokerLeavesTheDevicesSeatFree(t *testing.T) {
-	w := newWorld(t, Settings{})
+	w := newWorld(t, Settings{}, func(w *world) { w.engine = &panicsFirst{engine: w.engine} })
 	i := w.withKey("lamp")
-	good := w.engine
-	w.engine = panicking{}
 	if _, _, err := w.tryConnect(i); err == nil {
 		t.Error("it was answered")
 	}
 	w.lastDone(t)
-	w.engine = good
 	if !alive(w.connected(t, i)) {
 		t.Error("the device is locked out")
 	}
