@@ -23,7 +23,7 @@ import (
 
 // JetStream repairs what it finds: it cuts a block at the first record that it cannot read, starts a stream without blocks
 // empty, and passes over a stream whose meta file is damaged. So the files are read here before it sees them. The format
-// is that of nats-server 2.15 (filestore.go); TestEachDamageIsFound fails should another version change it.
+// is that of nats-server 2.15 (filestore.go); TestEachDamageIsFoundNamedAndSetAside fails should another version change it.
 
 // content is what the files of a stream hold.
 type content struct {
