@@ -60,7 +60,7 @@ func (c credRow) kind() string {
 type credentials struct {
 	d      *detail
 	device registry.Device
-	table  *kit.DataTable[credRow]
+	table  steady[credRow]
 	none   fyne.CanvasObject
 	revoke *kit.Button
 	below  *fyne.Container // a secret that is shown once, or the form of an import
@@ -71,7 +71,7 @@ type credentials struct {
 
 func newCredentials(d *detail) *credentials {
 	v := &credentials{d: d, below: container.NewStack()}
-	v.table = kit.NewDataTable(func(c credRow) string { return c.sid },
+	v.table = newSteady(kit.NewDataTable(func(c credRow) string { return c.sid },
 		kit.Column[credRow]{
 			ID: "kind", Label: "Kind", Width: 104,
 			Create: func() fyne.CanvasObject { return kit.NewText("", kit.Body) },
@@ -89,7 +89,7 @@ func newCredentials(d *detail) *credentials {
 			}
 			return text
 		}),
-	)
+	))
 	v.table.OnSelect = func(credRow) { v.revoke.Enable() }
 	v.table.Menu = v.menu
 	v.revoke = kit.NewButton("Revoke…", kit.Secondary, func() {
@@ -105,7 +105,7 @@ func newCredentials(d *detail) *credentials {
 		kit.NewButton("Import a certificate…", kit.Secondary, v.importForm),
 		v.revoke)
 	v.view = container.NewBorder(kit.Inset(12, 14, 12, 14, bar), kit.Inset(0, 14, 14, 14, v.below), nil, nil,
-		container.NewStack(container.NewBorder(kit.Rule(), nil, nil, nil, v.table), v.none))
+		container.NewStack(container.NewBorder(kit.Rule(), nil, nil, nil, v.table.object()), v.none))
 	return v
 }
 
@@ -114,10 +114,7 @@ func (v *credentials) content() fyne.CanvasObject { return v.view }
 func (v *credentials) show(f *facts) {
 	v.device = f.row.device
 	rows := credRows(f)
-	v.table.SetRows(rows)
-	if v.table.Paused() {
-		v.table.Follow()
-	}
+	v.table.show(rows)
 	toggle(v.none, len(rows) == 0)
 	if _, some := v.table.Selected(); some {
 		v.revoke.Enable()

@@ -158,7 +158,8 @@ func TestFilterAndOrderChooseTheRows(t *testing.T) {
 	if got := names(); got != "meter a-lamp b-lamp" {
 		t.Errorf("newest first: %s", got)
 	}
-	s.s.list.order = 1
+	s.s.list.arrange(1)
+	s.want("By name")
 	s.s.list.search.Entry.SetText("LAMP default")
 	if got := names(); got != "a-lamp b-lamp" {
 		t.Errorf("filtered: %s", got)
@@ -168,6 +169,22 @@ func TestFilterAndOrderChooseTheRows(t *testing.T) {
 	s.want("No device matches.")
 	screentest.Press(t, s.s.Content(), "Show all")
 	s.want("meter")
+}
+
+func TestTheTableStaysWhereTheUserScrolled(t *testing.T) {
+	var names []string
+	for i := range 200 {
+		names = append(names, fmt.Sprintf("device-%03d", i))
+	}
+	s := newStage(t, names...)
+	s.s.list.table.scroll.ScrollToOffset(1400)
+	s.connected[s.device("device-150").SID] = true
+	s.attempts.Add(attempt.Attempt{DeviceSID: s.device("device-150").SID})
+	s.pull()
+	if at := s.s.list.table.scroll.GetScrollOffset(); at != 1400 {
+		t.Errorf("it jumped to %v", at)
+	}
+	s.want("device-149", "Connected 1")
 }
 
 func TestShowFindsADeviceByItsCredentialAndThroughTheFilter(t *testing.T) {

@@ -26,7 +26,7 @@ type history struct {
 func newHistory(d *detail) *history {
 	v := &history{d: d, count: kit.NewText("", kit.Caption)}
 	v.table = kit.NewDataTable(func(a attempt.Attempt) string { return fmt.Sprint(a.ID) },
-		kit.TextColumn("time", "Time", 92, kit.Mono, func(a attempt.Attempt) string { return a.At.Local().Format("15:04:05.000") }),
+		kit.TextColumn("time", "Time", 102, kit.Mono, func(a attempt.Attempt) string { return a.At.Local().Format("15:04:05.000") }),
 		kit.Column[attempt.Attempt]{
 			ID: "code", Label: "Code", Width: 66,
 			Create: func() fyne.CanvasObject { return newCodeCell() },

@@ -8,7 +8,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 
-	"gatehouse/app/desktop/devices/form"
+	"gatehouse/app/desktop/devices/mend"
 	"gatehouse/app/desktop/kit"
 	"gatehouse/gateway/registry"
 )
@@ -19,7 +19,8 @@ type list struct {
 	all     snapshot
 	filter  filter
 	order   int
-	table   *kit.DataTable[row]
+	sort    *fyne.Container // the chip that says how the rows are sorted
+	table   steady[row]
 	chips   map[string]*countChip
 	search  *kit.Field
 	full    fyne.CanvasObject
@@ -32,7 +33,7 @@ var columnWidths = []float32{168, 116, 66, 86, 96, 118, 88, 96, 92}
 
 func newList(s *Screen) *list {
 	l := &list{s: s, filter: filter{only: onlyAll}, chips: map[string]*countChip{}}
-	l.table = kit.NewDataTable(func(r row) string { return r.device.SID }, l.columns()...)
+	l.table = newSteady(kit.NewDataTable(func(r row) string { return r.device.SID }, l.columns()...))
 	l.table.OnSelect = func(r row) { s.choose(r.device.SID) }
 	l.table.Menu = func(r row) *fyne.Menu { return s.menu(r) }
 	bar := kit.Flow(8)
@@ -45,18 +46,14 @@ func newList(s *Screen) *list {
 	l.search = kit.NewField("Filter by name, SID, fleet…")
 	l.search.OnChanged(func(text string) { l.filter.text = text; l.apply() })
 	add := kit.NewButton("Add a device", kit.Primary, s.p.Shell.AddDevice)
-	var names []string
-	for _, o := range orders {
-		names = append(names, o.name)
-	}
-	sort := form.NewSelect(func(i int) { l.order = i; l.apply() }, names...)
-	sort.Set(0, names...)
-	top := kit.Down(8, container.NewBorder(nil, nil, nil, kit.Inset(0, 0, 0, 8, add), l.search),
-		container.NewBorder(nil, nil, nil, kit.Down(0, kit.Sized(150, 0, sort)), bar))
+	l.sort = container.NewStack()
+	bar.Add(l.sort)
+	l.showOrder()
+	top := kit.Down(8, container.NewBorder(nil, nil, nil, kit.Inset(0, 0, 0, 8, add), l.search), bar)
 	l.none = container.NewCenter(kit.Down(10, kit.NewText("No device matches.", kit.Quiet),
 		kit.Across(0, kit.NewButton("Show all", kit.Secondary, l.clear))))
 	l.none.Hide()
-	clip := container.NewClip(l.table)
+	clip := container.NewClip(l.table.object())
 	clip.ExtendBaseWidget(clip) // else it has no size until somebody asks for its minimum, and nobody asks what is hidden
 	l.full = container.NewBorder(kit.Down(0, kit.Inset(10, 10, 10, 10, top), kit.Rule()), nil, nil, nil, container.NewStack(clip, l.none))
 	l.empty = emptyState(s)
@@ -141,14 +138,33 @@ func (l *list) set(all snapshot) {
 
 func (l *list) apply() {
 	rows := sorted(l.filter.apply(l.all.rows), l.order)
-	l.table.SetRows(rows)
-	if l.table.Paused() { // these rows are not a stream: what is chosen stays chosen, and what changes is shown at once
-		l.table.Follow()
-	}
+	l.table.show(rows)
 	some := len(l.all.rows) > 0
 	toggle(l.none, some && len(rows) == 0)
 	toggle(l.full, some)
 	toggle(l.empty, !some)
+}
+
+// arrange sorts the rows in another way.
+func (l *list) arrange(order int) {
+	l.order = order
+	l.showOrder()
+	l.apply()
+}
+
+// showOrder names the order on a chip that offers the others.
+func (l *list) showOrder() {
+	var chip *kit.Chip
+	chip = kit.NewChip("chevron", orders[l.order].name, func() {
+		var items []*fyne.MenuItem
+		for i, o := range orders {
+			items = append(items, fyne.NewMenuItem(o.name, func() { l.arrange(i) }))
+			items[i].Checked = i == l.order
+		}
+		mend.Menu(chip, items...)
+	})
+	l.sort.Objects = []fyne.CanvasObject{chip}
+	l.sort.Refresh()
 }
 
 func toggle(o fyne.CanvasObject, visible bool) {

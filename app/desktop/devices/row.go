@@ -194,16 +194,16 @@ var orders = []struct {
 	less func(a, b row) int // nil: newest first
 }{
 	{"Newest first", nil},
-	{"Name", func(a, b row) int { return cmp.Compare(strings.ToLower(a.name), strings.ToLower(b.name)) }},
+	{"By name", func(a, b row) int { return cmp.Compare(strings.ToLower(a.name), strings.ToLower(b.name)) }},
 	{"Connected first", func(a, b row) int { return truth(b.connected) - truth(a.connected) }},
-	{"Last code", func(a, b row) int { return worst(b) - worst(a) }},
+	{"Worst code first", func(a, b row) int { return worst(b) - worst(a) }},
 	{"Disabled first", func(a, b row) int { return truth(a.device.Enabled) - truth(b.device.Enabled) }},
-	{"Deployment", func(a, b row) int { return cmp.Compare(a.deployment, b.deployment) }},
+	{"By deployment", func(a, b row) int { return cmp.Compare(a.deployment, b.deployment) }},
 	{"Virtual first", func(a, b row) int { return truth(b.virtual) - truth(a.virtual) }},
 	{"Fewest credentials", func(a, b row) int { return a.keys + a.certs - b.keys - b.certs }},
-	{"Fleet", func(a, b row) int { return cmp.Compare(a.fleet, b.fleet) }},
-	{"Identity", func(a, b row) int { return cmp.Compare(a.device.Identity, b.device.Identity) }},
-	{"SID", func(a, b row) int { return cmp.Compare(a.device.SID, b.device.SID) }},
+	{"By fleet", func(a, b row) int { return cmp.Compare(a.fleet, b.fleet) }},
+	{"By identity", func(a, b row) int { return cmp.Compare(a.device.Identity, b.device.Identity) }},
+	{"By SID", func(a, b row) int { return cmp.Compare(a.device.SID, b.device.SID) }},
 }
 
 func truth(b bool) int {
