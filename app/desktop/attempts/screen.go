@@ -65,7 +65,8 @@ type Screen struct {
 	chosen  view
 
 	revealed uint64 // the attempt that a key of Show asked for and that the table has not shown yet
-	listed   query  // what the table shows
+	listed   query  // what the table lists
+	rows     []*row // given to the table last; it shows older ones while it stands still
 }
 
 var _ shell.Screen = (*Screen)(nil)
@@ -193,6 +194,7 @@ func (s *Screen) apply(shot snapshot) {
 			s.table.Follow() // another list is shown from its top, however far the old one was scrolled
 		}
 		s.listed = shot.query
+		s.rows = shot.rows
 		s.table.SetRows(shot.rows)
 		s.count.Set(shown(len(shot.rows), shot.total) + " · " + words.Grouped(shot.refused) + " refused of " + words.Grouped(shot.all))
 		s.more.Hidden = len(shot.rows) >= shot.total

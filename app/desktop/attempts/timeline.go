@@ -42,6 +42,12 @@ func (t *timeline) set(steps []step) {
 	t.build()
 }
 
+// toggle unfolds a step, or folds it again.
+func (t *timeline) toggle(key string) {
+	t.open[key] = !t.open[key]
+	t.build()
+}
+
 // build puts the line together: whole stretches of it, with the facts of open steps between.
 func (t *timeline) build() {
 	t.column.RemoveAll()
@@ -49,10 +55,7 @@ func (t *timeline) build() {
 	for _, s := range t.steps {
 		k := kit.Step{Offset: s.offset, State: s.state, Title: s.title, Detail: s.detail}
 		if len(s.facts) > 0 {
-			k.Open = func() {
-				t.open[s.key] = !t.open[s.key]
-				t.build()
-			}
+			k.Open = func() { t.toggle(s.key) }
 		}
 		run = append(run, k)
 		if t.open[s.key] {

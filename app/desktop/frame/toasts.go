@@ -86,7 +86,7 @@ func (cornerLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	width := min(toastWidth, size.Width-2*margin)
 	o.Resize(fyne.NewSize(width, o.MinSize().Height))
 	o.Resize(fyne.NewSize(width, o.MinSize().Height)) // again, now that its text has its width
-	o.Move(fyne.NewPos(size.Width-width-2*margin, size.Height-statusHeight-margin-o.Size().Height))
+	o.Move(fyne.NewPos(size.Width-width-2*margin, size.Height-statusHeight-2*margin-o.Size().Height))
 }
 
 // sentence is an error as a sentence for people.

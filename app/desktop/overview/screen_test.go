@@ -1,0 +1,202 @@
+package overview
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/test"
+	"github.com/stretchr/testify/require"
+
+	"gatehouse/app/desktop/fix"
+	"gatehouse/app/desktop/kit"
+	"gatehouse/app/desktop/meter"
+	"gatehouse/app/desktop/shelltest"
+	"gatehouse/app/remedy"
+	"gatehouse/gateway/attempt"
+	"gatehouse/gateway/broker"
+	"gatehouse/gateway/cause"
+	"gatehouse/gateway/registry"
+)
+
+func deviceSID(digit string) string { return "TH" + strings.Repeat(digit, 32) }
+
+type fake struct {
+	devices  []registry.Device
+	sessions []broker.Session
+	stats    broker.Stats
+}
+
+func (f *fake) Devices() []registry.Device { return f.devices }
+func (f *fake) Sessions() []broker.Session { return f.sessions }
+func (f *fake) Stats() broker.Stats        { return f.stats }
+
+type stage struct {
+	gateway *fake
+	log     *attempt.Log
+	meter   *meter.Meter
+	shell   *shelltest.Shell
+	screen  *Screen
+	now     time.Time
+	remedy  remedy.Remedy
+	fixable bool
+	stamp   uint64
+}
+
+func newStage(t *testing.T) *stage {
+	t.Helper()
+	test.NewTempApp(t).Settings().SetTheme(kit.Theme{Mode: kit.AlwaysDark})
+	s := &stage{gateway: &fake{}, meter: &meter.Meter{}, shell: &shelltest.Shell{}, now: time.Date(2026, 3, 1, 14, 2, 0, 0, time.UTC)}
+	s.log = attempt.NewLog(attempt.Params{Now: func() time.Time { return s.now }})
+	s.screen = New(Params{
+		Fix: fix.Fixer{Shell: s.shell}, Log: s.log, Gateway: s.gateway, Meter: s.meter,
+		Remedy:     func(attempt.Attempt) (remedy.Remedy, bool) { return s.remedy, s.fixable },
+		Registered: func() uint64 { return s.stamp }, Now: func() time.Time { return s.now },
+	})
+	w := test.NewTempWindow(t, s.screen.Content())
+	w.Resize(fyne.NewSize(1180, 700))
+	s.tick()
+	return s
+}
+
+func (s *stage) tick() bool    { return shelltest.Tick(s.screen) }
+func (s *stage) texts() string { return shelltest.Texts(s.screen.Content()) }
+
+func (s *stage) attempt(code attempt.Code, why cause.ID, device, sid string) uint64 {
+	r := s.log.Begin("192.168.1.44:50000", "127.0.0.1:8883")
+	r.Identify(func(a *attempt.Attempt) { a.DeviceName, a.DeviceSID = device, sid })
+	r.Decide(code, why)
+	r.End(why, "gateway", nil)
+	return r.ID()
+}
+
+func TestWithoutDevicesItSaysHowToBegin(t *testing.T) {
+	s := newStage(t)
+	require.Contains(t, s.texts(), "Add your first device")
+	require.Contains(t, s.texts(), "Nothing was refused in the last hour.")
+	shelltest.Press(t, s.screen.Content(), "Add a device")
+	require.Equal(t, 1, s.shell.Wizards)
+}
+
+func TestFiguresComeFromTheMeter(t *testing.T) {
+	s := newStage(t)
+	s.meter.Add(s.now, meter.Sample{Connected: 12})
+	s.meter.Add(s.now.Add(time.Second), meter.Sample{Connected: 1204, MessagesIn: 552})
+	s.tick()
+	require.Contains(t, s.texts(), "Connected 1 204 devices")
+	require.Contains(t, s.texts(), "Messages in 184 a second", "the mean of three seconds")
+}
+
+func TestATapOnACodeFiltersTheAttempts(t *testing.T) {
+	s := newStage(t)
+	s.attempt(5, cause.DeviceDisabled, "meter", deviceSID("2"))
+	s.tick()
+	shelltest.Each(s.screen.codes.content, func(o fyne.CanvasObject) {
+		if bar, ok := o.(fyne.Tappable); ok && strings.HasPrefix(shelltest.Texts(o), "5 not allowed") {
+			bar.Tapped(&fyne.PointEvent{})
+		}
+	})
+	require.Equal(t, [][2]string{{"attempts", "code:5"}}, s.shell.Gone)
+}
+
+func TestTheSameRefusalAgainIsOneLine(t *testing.T) {
+	s := newStage(t)
+	for range 3 {
+		s.attempt(5, cause.DeviceDisabled, "meter", deviceSID("2"))
+	}
+	s.attempt(1, cause.MQTT5, "", "")
+	s.tick()
+	require.Contains(t, s.texts(), "meter: device is disabled 14:02:00 · 192.168.1.44 · 3 tries")
+	require.Contains(t, s.texts(), "Device speaks MQTT 5")
+	require.Len(t, s.screen.refusals.shown, 2)
+}
+
+func TestTheFixBesideARefusalIsDoneAndGoesAway(t *testing.T) {
+	s := newStage(t)
+	s.fixable = true
+	s.remedy = remedy.Remedy{Kind: remedy.Press, Label: "Enable thermostat-7", Do: func(context.Context) (remedy.Done, error) {
+		s.fixable = false
+		s.stamp++
+		return remedy.Done{Message: "thermostat-7 is enabled"}, nil
+	}}
+	id := s.attempt(5, cause.DeviceDisabled, "thermostat-7", deviceSID("2"))
+	s.tick()
+	shelltest.Press(t, s.screen.Content(), "Enable")
+	require.Equal(t, "thermostat-7 is enabled", s.shell.Toasts[0].Message)
+	s.tick()
+	require.Empty(t, shelltest.Buttons(s.screen.Content(), "Enable"))
+	shelltest.Press(t, s.screen.Content(), "Show")
+	require.Equal(t, "attempts", s.shell.Gone[0][0])
+	require.EqualValues(t, 1, id)
+}
+
+func TestDevicesStandAroundTheGatewayWithTheirState(t *testing.T) {
+	s := newStage(t)
+	s.gateway.devices = []registry.Device{
+		{SID: deviceSID("1"), UniqueName: "lamp", Enabled: true},
+		{SID: deviceSID("2"), UniqueName: "meter", Enabled: true},
+		{SID: deviceSID("3"), UniqueName: "door", Enabled: true},
+	}
+	s.gateway.sessions = []broker.Session{{DeviceSID: deviceSID("1"), Connected: true}}
+	s.gateway.stats.Connected = 1
+	s.attempt(5, cause.DeviceDisabled, "meter", deviceSID("2"))
+	s.attempt(4, cause.UnknownKey, "", "")
+	s.tick()
+	byName := map[string]kit.Node{}
+	for _, n := range s.screen.last.nodes {
+		byName[n.Name] = n
+	}
+	require.Equal(t, kit.Good, byName["lamp"].State)
+	require.Empty(t, byName["lamp"].Icon, "connected")
+	require.Equal(t, kit.Bad, byName["meter"].State, "a refusal that has just come stands out")
+	require.Equal(t, "barred", byName["meter"].Icon)
+	require.Equal(t, "minus", byName["door"].Icon)
+	require.Contains(t, byName, "192.168.1.44", "a peer that is no known device")
+	s.now = s.now.Add(flash + time.Second)
+	s.tick()
+	for _, n := range s.screen.last.nodes {
+		if n.Name == "meter" {
+			require.Equal(t, kit.Blocked, n.State)
+		}
+	}
+}
+
+func TestAMessageTravelsOnceAndThenThePictureRests(t *testing.T) {
+	s := newStage(t)
+	s.gateway.devices = []registry.Device{{SID: deviceSID("1"), UniqueName: "lamp", Enabled: true}}
+	s.gateway.sessions = []broker.Session{{DeviceSID: deviceSID("1"), Connected: true}}
+	s.gateway.stats.Connected = 1
+	s.stamp++
+	s.tick()
+	s.gateway.sessions[0].In++
+	s.gateway.stats.MessagesIn++
+	var way []float32
+	for s.tick() {
+		way = append(way, s.screen.last.nodes[0].Pulse)
+		require.Less(t, len(way), 10, "it arrives")
+	}
+	require.GreaterOrEqual(t, len(way), 3)
+	require.IsIncreasing(t, way[:len(way)-1])
+	require.Negative(t, way[len(way)-1])
+	for range 5 {
+		require.False(t, s.tick(), "idle is idle")
+	}
+}
+
+func TestOnlySoManyDevicesAreDrawnAndTheTellingOnesFirst(t *testing.T) {
+	var n nodes
+	var devices []registry.Device
+	for i := range 100 {
+		devices = append(devices, registry.Device{SID: deviceSID(string(rune('0' + i))), UniqueName: string(rune('0' + i)), Enabled: true})
+	}
+	live := []broker.Session{{DeviceSID: devices[99].SID, Connected: true}}
+	chosen, _ := n.look(devices, live, nil, time.Now())
+	require.Len(t, chosen, mostNodes)
+	names := map[string]bool{}
+	for _, node := range chosen {
+		names[node.Name] = true
+	}
+	require.True(t, names[devices[99].UniqueName], "the one that is connected")
+}

@@ -1,0 +1,163 @@
+package settings
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/test"
+	"github.com/stretchr/testify/require"
+
+	"gatehouse/app/desktop/kit"
+	"gatehouse/app/desktop/shelltest"
+	"gatehouse/app/desktop/state"
+)
+
+type fake struct {
+	view View
+	fail error
+	set  []Settings
+	told int // how often the token was asked for
+}
+
+func (f *fake) View() View { return f.view }
+func (f *fake) Set(s Settings) error {
+	f.set = append(f.set, s)
+	if f.fail == nil {
+		f.view.Settings = s
+	}
+	return f.fail
+}
+func (f *fake) RootPEM() []byte { return []byte("-----BEGIN CERTIFICATE-----") }
+func (f *fake) Token() string   { f.told++; return "the-secret-token" }
+func (f *fake) Suites() []Suite {
+	return []Suite{{"TLS 1.3", "TLS_AES_128_GCM_SHA256", ""}, {"TLS 1.2", "ECDHE-RSA-AES128-GCM-SHA256", "RSA-2048"}}
+}
+
+type look struct {
+	theme     state.Theme
+	presenter bool
+}
+
+func (l *look) Theme() state.Theme     { return l.theme }
+func (l *look) SetTheme(t state.Theme) { l.theme = t }
+func (l *look) Presenter() bool        { return l.presenter }
+func (l *look) SetPresenter(on bool)   { l.presenter = on }
+
+type stage struct {
+	gateway *fake
+	look    *look
+	shell   *shelltest.Shell
+	screen  *Screen
+}
+
+func newStage(t *testing.T) *stage {
+	t.Helper()
+	test.NewTempApp(t).Settings().SetTheme(kit.Theme{Mode: kit.AlwaysDark})
+	s := &stage{shell: &shelltest.Shell{}, look: &look{}, gateway: &fake{view: View{
+		Settings: Settings{Port: 8883}, Address: "127.0.0.1:8883", URL: "mqtts://localhost:8883", CertNames: []string{"localhost", "127.0.0.1"},
+		NotAfter: time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC), RootPath: "/data/pki/root.pem", DataDir: "/data", Account: "AC" + strings.Repeat("1", 32),
+	}}}
+	s.screen = New(Params{Shell: s.shell, Gateway: s.gateway, Look: s.look})
+	w := test.NewTempWindow(t, s.screen.Content())
+	w.Resize(fyne.NewSize(1180, 900))
+	s.tick()
+	return s
+}
+
+func (s *stage) tick() bool { return shelltest.Tick(s.screen) }
+
+func (s *stage) texts() string { return shelltest.Texts(s.screen.Content()) }
+
+func TestAnotherPortIsUsedOnlyWhenItIsOne(t *testing.T) {
+	s := newStage(t)
+	s.screen.listener.port.Entry.SetText("70000")
+	require.Contains(t, s.texts(), "A port is a number from 1 to 65535.")
+	shelltest.Press(t, s.screen.Content(), "Use this port")
+	require.Empty(t, s.gateway.set)
+	s.screen.listener.port.Entry.SetText("8884")
+	require.NotContains(t, s.texts(), "A port is a number")
+	shelltest.Press(t, s.screen.Content(), "Use this port")
+	require.Equal(t, []Settings{{Port: 8884}}, s.gateway.set)
+	require.Equal(t, "The gateway listens on port 8884", s.shell.Toasts[0].Message)
+}
+
+func TestAPortThatCannotBeHadIsAFailureAndNothingMore(t *testing.T) {
+	s := newStage(t)
+	s.gateway.fail = errors.New("port 8884 is taken by mosquitto")
+	s.screen.listener.port.Entry.SetText("8884")
+	shelltest.Press(t, s.screen.Content(), "Use this port")
+	require.Len(t, s.shell.Failures, 1)
+	require.Empty(t, s.shell.Toasts)
+}
+
+func TestNamesAreAddedAndRemoved(t *testing.T) {
+	s := newStage(t)
+	s.screen.certificate.field.Entry.SetText(" gateway.example ")
+	shelltest.Press(t, s.screen.Content(), "Add")
+	s.tick()
+	require.Equal(t, []string{"gateway.example"}, s.gateway.view.Names)
+	shelltest.Press(t, s.screen.Content(), "Remove gateway.example")
+	s.tick()
+	require.Empty(t, s.gateway.view.Names)
+	require.Empty(t, shelltest.Buttons(s.screen.Content(), "Remove gateway.example"))
+}
+
+func TestTheNetworkIsAChoiceOfTwo(t *testing.T) {
+	s := newStage(t)
+	shelltest.PressChip(t, s.screen.Content(), "This machine only")
+	require.Empty(t, s.gateway.set, "it is so already")
+	shelltest.PressChip(t, s.screen.Content(), "My network")
+	require.True(t, s.gateway.view.Network)
+}
+
+func TestAnAddressFromTheCommandLineCannotBeChanged(t *testing.T) {
+	s := newStage(t)
+	s.gateway.view.Fixed = true
+	s.tick()
+	require.NotContains(t, s.texts(), "Use this port")
+	require.NotContains(t, s.texts(), "My network")
+	require.Contains(t, s.texts(), "command line")
+}
+
+func TestTheTokenIsShownOnlyWhenAskedForAndNeverWhilePresenting(t *testing.T) {
+	s := newStage(t)
+	require.Zero(t, s.gateway.told)
+	require.NotContains(t, s.texts(), "the-secret-token")
+	shelltest.Press(t, s.screen.Content(), "Reveal")
+	require.Contains(t, s.texts(), "the-secret-token")
+	shelltest.PressChip(t, s.screen.Content(), "On")
+	require.True(t, s.look.presenter)
+	require.NotContains(t, s.texts(), "the-secret-token")
+	shelltest.Press(t, s.screen.Content(), "Reveal")
+	require.NotContains(t, s.texts(), "the-secret-token")
+}
+
+func TestTheThemeIsChosen(t *testing.T) {
+	s := newStage(t)
+	shelltest.PressChip(t, s.screen.Content(), "Light")
+	require.Equal(t, state.Light, s.look.theme)
+}
+
+func TestRootPEMIsSaved(t *testing.T) {
+	s := newStage(t)
+	shelltest.Press(t, s.screen.Content(), "Save root.pem")
+	require.Equal(t, s.gateway.RootPEM(), s.shell.Saved["root.pem"])
+}
+
+func TestTheSuitesAreListedWithTheirKeys(t *testing.T) {
+	s := newStage(t)
+	require.Contains(t, s.texts(), "ECDHE-RSA-AES128-GCM-SHA256 TLS 1.2 RSA-2048")
+}
+
+func TestNothingIsShownAnewWhenNothingHasChanged(t *testing.T) {
+	s := newStage(t)
+	for range 5 {
+		require.False(t, s.tick())
+	}
+	s.gateway.view.URL = "mqtts://192.168.1.2:8883"
+	require.True(t, s.tick())
+	require.Contains(t, s.texts(), "mqtts://192.168.1.2:8883")
+}
