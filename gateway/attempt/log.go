@@ -86,7 +86,8 @@ func (l *Log) Begin(remote, local string) *Recorder {
 		At: now, Remote: remote, Local: local, Code: Pending,
 		Steps: append(make([]Step, 0, 12), Step{Kind: Accepted, Facts: []Fact{{"remote", remote}, {"local", local}}}),
 	}}
-	r.size = sizeOfAttempt + int64(2*len(remote)+2*len(local)) + 12*sizeOfStep
+	size := sizeOfAttempt + int64(2*len(remote)+2*len(local)) + 12*sizeOfStep
+	r.size = size
 
 	l.mu.Lock()
 	id := l.newest.Load() + 1
@@ -98,7 +99,7 @@ func (l *Log) Begin(remote, local string) *Recorder {
 	l.newest.Store(id)
 	l.mu.Unlock()
 
-	l.grown(r.size)
+	l.grown(size)
 	l.version.Add(1)
 	return &Recorder{log: l, record: r, began: now}
 }
