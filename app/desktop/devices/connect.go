@@ -61,7 +61,13 @@ func newConnect(d *detail) *connect {
 	for _, p := range protocols {
 		names = append(names, p.name)
 	}
-	v.credential, v.protocol = form.NewSelect(nil), form.NewSelect(nil, names...)
+	v.protocol = form.NewSelect(nil, names...)
+	v.credential = form.NewSelect(func(int) {
+		if d.facts != nil {
+			v.weighSecret(d.facts)
+			v.view.Refresh()
+		}
+	})
 	v.clean = form.NewSwitch("Start from scratch (Clean Session 1)", nil)
 	v.keepAlive, v.clientID = kit.NewField("60"), kit.NewField("may be empty")
 	v.wrong = form.NewSwitch("Send a wrong secret on purpose", nil)
@@ -105,6 +111,7 @@ func (v *connect) show(f *facts) {
 		v.fill(f)
 	}
 	v.credential.Set(min(max(v.credential.Chosen(), 0), max(len(f.held)-1, 0)), credentialNames(f)...)
+	v.weighSecret(f)
 	switch {
 	case v.d.busy:
 		v.button.SetLabel("Connecting…")
@@ -118,6 +125,12 @@ func (v *connect) show(f *facts) {
 	}
 	v.showResult(f)
 	v.view.Refresh()
+}
+
+// weighSecret offers a wrong secret only where there is one to get wrong.
+func (v *connect) weighSecret(f *facts) {
+	i := v.credential.Chosen()
+	toggle(v.wrong, i >= 0 && i < len(f.held) && f.held[i].KeySID != "")
 }
 
 // leave keeps the options: they are read anew for another device.
@@ -187,7 +200,7 @@ func (v *connect) read() (onboard.Options, error) {
 	}
 	o := onboard.Options{
 		Protocol: protocols[max(v.protocol.Chosen(), 0)].level, Clean: v.clean.On(), KeepAlive: time.Duration(seconds) * time.Second,
-		ClientID: v.clientID.Entry.Text, Credential: v.credential.Chosen(), WrongSecret: v.wrong.On(),
+		ClientID: v.clientID.Entry.Text, Credential: v.credential.Chosen(), WrongSecret: v.wrong.On() && v.wrong.Visible(),
 	}
 	if v.will.On() {
 		if form.Trim(v.willTopic) == "" || strings.ContainsAny(v.willTopic.Entry.Text, "+#") {

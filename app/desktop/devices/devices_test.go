@@ -159,7 +159,7 @@ func TestFilterAndOrderChooseTheRows(t *testing.T) {
 		t.Errorf("newest first: %s", got)
 	}
 	s.s.list.arrange(1)
-	s.want("By name")
+	s.want("Sort: by name")
 	s.s.list.search.Entry.SetText("LAMP default")
 	if got := names(); got != "a-lamp b-lamp" {
 		t.Errorf("filtered: %s", got)
@@ -445,8 +445,9 @@ func TestTheConsoleShowsPacketsAndPublishes(t *testing.T) {
 	if len(s.player.Subscriptions()) != 0 {
 		t.Error("it is still subscribed")
 	}
+	s.want("a/b 21.5")
 	s.press("Clear")
-	s.wantNone("21.5 ", "a/b 21.5")
+	s.wantNone("a/b 21.5")
 }
 
 func TestAttemptsOfTheDeviceLeadToTheirTimeline(t *testing.T) {

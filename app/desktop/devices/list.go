@@ -155,7 +155,7 @@ func (l *list) arrange(order int) {
 // showOrder names the order on a chip that offers the others.
 func (l *list) showOrder() {
 	var chip *kit.Chip
-	chip = kit.NewChip("chevron", orders[l.order].name, func() {
+	chip = kit.NewChip("", "Sort: "+orders[l.order].name, func() {
 		var items []*fyne.MenuItem
 		for i, o := range orders {
 			items = append(items, fyne.NewMenuItem(o.name, func() { l.arrange(i) }))

@@ -300,9 +300,24 @@ func (v *entryView) set(e sim.Entry) {
 	}
 	v.kind.Set(kind)
 	v.kind.SetType(kit.CaptionBold.In(map[bool]kit.Color{true: kit.Muted, false: kit.Ink}[e.Type == sim.TypeNote]))
-	text := strings.TrimPrefix(strings.TrimPrefix(e.Summary, e.Type), " ")
-	if len(e.Payload) > 0 && utf8.Valid(e.Payload) {
-		text += "  " + string(bytes.ReplaceAll(e.Payload[:min(len(e.Payload), 160)], []byte("\n"), []byte(" ")))
+	v.text.Set(line(e))
+}
+
+// line is an entry without its type: of a message first what it is about and what it says, then the rest.
+func line(e sim.Entry) string {
+	rest := strings.TrimLeft(strings.TrimPrefix(e.Summary, e.Type), " ·")
+	if len(e.Payload) == 0 || !utf8.Valid(e.Payload) {
+		return rest
 	}
-	v.text.Set(text)
+	payload := string(bytes.Map(visible, e.Payload[:min(len(e.Payload), 160)]))
+	about, details, _ := strings.Cut(rest, " · ")
+	return join(about+"  "+payload, details)
+}
+
+// visible keeps a line one line.
+func visible(c rune) rune {
+	if c < ' ' {
+		return ' '
+	}
+	return c
 }

@@ -193,17 +193,17 @@ var orders = []struct {
 	name string
 	less func(a, b row) int // nil: newest first
 }{
-	{"Newest first", nil},
-	{"By name", func(a, b row) int { return cmp.Compare(strings.ToLower(a.name), strings.ToLower(b.name)) }},
-	{"Connected first", func(a, b row) int { return truth(b.connected) - truth(a.connected) }},
-	{"Worst code first", func(a, b row) int { return worst(b) - worst(a) }},
-	{"Disabled first", func(a, b row) int { return truth(a.device.Enabled) - truth(b.device.Enabled) }},
-	{"By deployment", func(a, b row) int { return cmp.Compare(a.deployment, b.deployment) }},
-	{"Virtual first", func(a, b row) int { return truth(b.virtual) - truth(a.virtual) }},
-	{"Fewest credentials", func(a, b row) int { return a.keys + a.certs - b.keys - b.certs }},
-	{"By fleet", func(a, b row) int { return cmp.Compare(a.fleet, b.fleet) }},
-	{"By identity", func(a, b row) int { return cmp.Compare(a.device.Identity, b.device.Identity) }},
-	{"By SID", func(a, b row) int { return cmp.Compare(a.device.SID, b.device.SID) }},
+	{"newest first", nil},
+	{"by name", func(a, b row) int { return cmp.Compare(strings.ToLower(a.name), strings.ToLower(b.name)) }},
+	{"connected first", func(a, b row) int { return truth(b.connected) - truth(a.connected) }},
+	{"worst code first", func(a, b row) int { return worst(b) - worst(a) }},
+	{"disabled first", func(a, b row) int { return truth(a.device.Enabled) - truth(b.device.Enabled) }},
+	{"by deployment", func(a, b row) int { return cmp.Compare(a.deployment, b.deployment) }},
+	{"virtual first", func(a, b row) int { return truth(b.virtual) - truth(a.virtual) }},
+	{"fewest credentials", func(a, b row) int { return a.keys + a.certs - b.keys - b.certs }},
+	{"by fleet", func(a, b row) int { return cmp.Compare(a.fleet, b.fleet) }},
+	{"by identity", func(a, b row) int { return cmp.Compare(a.device.Identity, b.device.Identity) }},
+	{"by SID", func(a, b row) int { return cmp.Compare(a.device.SID, b.device.SID) }},
 }
 
 func truth(b bool) int {
