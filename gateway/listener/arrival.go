@@ -58,7 +58,7 @@ func (l *Listener) arrive(s *shift, conn net.Conn) {
 
 // receive is the way of a connection up to its verdict. A panic ends this connection only.
 func (l *Listener) receive(s *shift, g *guest, conn net.Conn) {
-	a := &arrival{l: l, shift: s, guest: g, conn: &wireConn{Conn: conn, alertOut: -1}}
+	a := &arrival{l: l, shift: s, guest: g, conn: &wireConn{Conn: conn}}
 	defer func() {
 		if r := recover(); r != nil {
 			l.logger.Error("connection ended by a panic", "remote", conn.RemoteAddr(), "panic", r, "stack", string(debug.Stack()))

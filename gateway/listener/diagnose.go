@@ -98,6 +98,9 @@ func (a *arrival) diagnose(err error) finding {
 	case remoteAlert(err) >= 0:
 		f.alert, f.alertFrom, f.by = remoteAlert(err), byDevice, byDevice
 		f.why = alertCause(f)
+	case a.conn.in.description() > 0: // in the clear, where crypto/tls could not read it
+		f.alert, f.alertFrom, f.by = a.conn.in.description(), byDevice, byDevice
+		f.why = alertCause(f)
 	case isGone(err):
 		f.by = byDevice
 	case !a.greeted && errors.As(err, &record):
@@ -106,8 +109,8 @@ func (a *arrival) diagnose(err error) finding {
 		f.why, f.alert = refusalCause(err, a.noAnswer)
 	}
 	if f.by == byGateway {
-		if a.conn.alertOut >= 0 {
-			f.alert = a.conn.alertOut
+		if sent := a.conn.out.description(); sent >= 0 {
+			f.alert = sent
 		}
 		f.alertFrom = byGateway
 	}

@@ -24,22 +24,30 @@ const (
 	tellingWait  = 300 * time.Millisecond
 )
 
-// wireConn is the socket below TLS. It gives back the bytes that were read to find out what the peer speaks, and notes
-// a plain alert on its way out, because crypto/tls does not say which one it sent.
+// wireConn is the socket below TLS. It gives back the bytes that were read to find out what the peer speaks. During the
+// handshake it notes plain alerts in both directions, because crypto/tls does not say which one it sent, and not always
+// which one it got.
 type wireConn struct {
 	net.Conn
-	ahead    []byte  // read, not yet given to TLS
-	pool     *[]byte // the memory of ahead
-	alertOut int     // -1: none
+	ahead   []byte  // read, not yet given to TLS
+	pool    *[]byte // the memory of ahead
+	in, out *alertWatch
 }
 
 var firstBuffers = sync.Pool{New: func() any { b := make([]byte, firstRead); return &b }}
 
 func (c *wireConn) Read(b []byte) (int, error) {
 	if len(c.ahead) == 0 {
-		return c.Conn.Read(b)
+		n, err := c.Conn.Read(b)
+		if c.in != nil {
+			c.in.follow(b[:n])
+		}
+		return n, err
 	}
 	n := copy(b, c.ahead)
+	if c.in != nil {
+		c.in.follow(b[:n])
+	}
 	if c.ahead = c.ahead[n:]; len(c.ahead) == 0 {
 		c.release()
 	}
@@ -54,8 +62,8 @@ func (c *wireConn) release() {
 }
 
 func (c *wireConn) Write(b []byte) (int, error) {
-	if len(b) == 7 && b[0] == recordAlert { // header of five, level, description
-		c.alertOut = int(b[6])
+	if c.out != nil {
+		c.out.follow(b)
 	}
 	return c.Conn.Write(b)
 }

@@ -34,6 +34,7 @@ func observe(hello *tls.ClientHelloInfo, answer pki.Answer, err error) {
 
 // handshake does TLS and records it. It reports whether to go on.
 func (a *arrival) handshake() bool {
+	a.conn.in, a.conn.out = &alertWatch{}, &alertWatch{}
 	a.tls = tls.Server(a.conn, a.l.tls)
 	// A context that is never done: crypto/tls would start a goroutine to watch another. The deadline of the socket ends
 	// a handshake.
@@ -49,6 +50,7 @@ func (a *arrival) handshake() bool {
 		a.handshakeFailed(err)
 		return false
 	}
+	a.conn.in, a.conn.out = nil, nil
 	a.rec.Step(attempt.Handshake, attempt.Good,
 		attempt.F("version", tls.VersionName(state.Version)), attempt.F("suite", tls.CipherSuiteName(state.CipherSuite)),
 		attempt.F("group", groupName(state.CurveID)), attempt.F("resumed", yesNo(state.DidResume)))

@@ -9,7 +9,6 @@ import (
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
-	"io"
 	"net"
 	"testing"
 	"time"
@@ -250,19 +249,65 @@ func TestClassifyNeverFails(t *testing.T) {
 	}
 }
 
-// blocked is a connection whose peer takes nothing.
-type blocked struct{ net.Conn }
-
-func (blocked) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
-
-func TestAPlainAlertIsNoticedOnItsWayOut(t *testing.T) {
-	c := &wireConn{Conn: blocked{}, alertOut: -1}
-	_, _ = c.Write([]byte{22, 3, 3, 0, 2, 2, 40})
-	if c.alertOut != -1 {
-		t.Error("a handshake record is no alert")
+func TestPlainAlertsAreNoticedHoweverTheRecordsAreCut(t *testing.T) {
+	stream := []byte{22, 3, 3, 0, 2, 2, 40, 20, 3, 3, 0, 1, 1, 23, 3, 3, 0, 3, 21, 3, 3, 21, 3, 3, 0, 2, 2, 48}
+	for size := 1; size <= len(stream); size++ {
+		w := &alertWatch{}
+		for at := 0; at < len(stream); at += size {
+			if w.description() != -1 {
+				t.Fatalf("pieces of %d: noticed %d too early", size, w.description())
+			}
+			w.follow(stream[at:min(at+size, len(stream))])
+		}
+		if w.description() != 48 {
+			t.Errorf("pieces of %d: %d", size, w.description())
+		}
 	}
-	_, _ = c.Write([]byte{21, 3, 3, 0, 2, 2, 40})
-	if c.alertOut != 40 {
-		t.Errorf("alert %d", c.alertOut)
+	encrypted := &alertWatch{}
+	encrypted.follow(append([]byte{21, 3, 3, 0, 26}, make([]byte, 26)...))
+	if encrypted.description() != -1 || (*alertWatch)(nil).description() != -1 {
+		t.Error("an encrypted alert was read")
+	}
+}
+
+// inTheClear is a client's socket that replaces what follows the ClientHello by a plain alert, as OpenSSL sends it.
+type inTheClear struct {
+	net.Conn
+	alert  byte
+	writes int
+}
+
+func (c *inTheClear) Write(b []byte) (int, error) {
+	if c.writes++; c.writes == 1 {
+		return c.Conn.Write(b)
+	}
+	if c.writes == 2 {
+		_, err := c.Conn.Write([]byte{21, 3, 3, 0, 2, 2, c.alert})
+		return len(b), err
+	}
+	return len(b), nil
+}
+
+func TestAnAlertInTheClearUnderTLS13IsUnderstood(t *testing.T) {
+	w := newWorld(t, Settings{})
+	for alert, c := range map[byte]struct {
+		name string
+		why  cause.ID
+		host string
+	}{
+		48: {"unknown_ca", cause.UntrustedRoot, "localhost"},
+		42: {"bad_certificate", cause.WrongServerName, "elsewhere.example"},
+		45: {"certificate_expired", cause.HandshakeFailed, "localhost"},
+	} {
+		conf := named(c.host)
+		conf.MinVersion = tls.VersionTLS13
+		conn := tls.Client(&inTheClear{Conn: w.dialRaw(t), alert: alert}, conf)
+		_ = conn.Handshake()
+		conn.NetConn().Close()
+		a := w.lastDone(t)
+		failed := step(a, attempt.Handshake)
+		if a.Cause != c.why || failed.Fact("alert") != c.name || failed.Fact("alert_from") != "device" {
+			t.Errorf("%s: cause %s, %+v", c.name, a.Cause, failed)
+		}
 	}
 }
