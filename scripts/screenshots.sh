@@ -8,5 +8,5 @@ scripts/packages.sh build test
 mkdir -p docs/screenshots
 "$GO" build -tags "$TAGS e2e" -o bin/gatehouse-e2e ./app
 GATEHOUSE_E2E=$PWD/bin/gatehouse-e2e GATEHOUSE_SHOTS=$PWD/docs/screenshots CGO_ENABLED=0 \
-  "$GO" test -tags e2e -count 1 -timeout 10m -run 'TestEveryScreenCanBeShown' ./app/e2e
+  "$GO" test -tags e2e -count 1 -timeout 10m -run 'TestEveryScreenShowsTheDemo' ./app/e2e
 ls docs/screenshots

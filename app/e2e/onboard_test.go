@@ -90,16 +90,3 @@ func TestTheCommandThatTheWizardShowsConnectsTheDevice(t *testing.T) {
 	w.WaitCode(ask.Attempt{}, 0)
 	w.WaitText("lamp-7 is connected")
 }
-
-// Every screen can be shown, dark and light, and its picture is kept for those who want to see it.
-func TestEveryScreenCanBeShown(t *testing.T) {
-	w := open(t, 1280, 800)
-	w.WaitText("Listening")
-	for _, theme := range []string{"dark", "light"} {
-		w.ask(ask.Request{Do: ask.Theme, Name: theme})
-		for _, screen := range []string{"overview", "devices", "attempts", "sessions", "settings"} {
-			w.ask(ask.Request{Do: ask.Screen, Name: screen})
-			w.Shot(screen + "-" + theme)
-		}
-	}
-}

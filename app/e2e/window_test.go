@@ -36,7 +36,7 @@ type window struct {
 }
 
 // open starts the program on a display of the given size, with an empty data folder and free ports.
-func open(t *testing.T, width, height int) *window {
+func open(t *testing.T, width, height int, args ...string) *window {
 	t.Helper()
 	program := os.Getenv("GATEHOUSE_E2E")
 	require.NotEmpty(t, program, "GATEHOUSE_E2E names the program to test; `make test` sets it")
@@ -49,7 +49,7 @@ func open(t *testing.T, width, height int) *window {
 		w.shots = t.TempDir()
 	}
 	socket := filepath.Join(home, "window")
-	command := exec.Command(program, "--data", w.data, "--mqtt", "127.0.0.1:0", "--http", "off")
+	command := exec.Command(program, append([]string{"--data", w.data, "--mqtt", "127.0.0.1:0", "--http", "off"}, args...)...)
 	command.Env = append(os.Environ(),
 		"DISPLAY="+w.display.name, "WAYLAND_DISPLAY=", "LIBGL_ALWAYS_SOFTWARE=1", "FYNE_SCALE=1", "LANG=en_US.UTF-8",
 		"HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home, "XDG_CACHE_HOME="+home, ask.SocketVariable+"="+socket)
