@@ -92,7 +92,7 @@ type program struct {
 	frame   *frame.Frame
 	bench   *onboard.Bench
 	gateway *gateway.Gateway
-	looks   bool // the wizard is open
+	plain   fyne.Size // of the window, before presenting
 }
 
 func (p *program) run() error {
@@ -284,12 +284,24 @@ func (p *program) dress(choice state.Theme, presenter bool) {
 	before := scaleNow()
 	setScale(presenter)
 	p.app.Settings().SetTheme(kit.Theme{Mode: mode})
-	if after := scaleNow(); after != before && p.frame != nil {
-		size := p.window.Canvas().Size()
-		fyne.Do(func() { // once the new scale counts: the window keeps its size on the screen
-			p.window.Resize(fyne.NewSize(size.Width*before/after, size.Height*before/after))
-		})
+	after := scaleNow()
+	if after == before || p.frame == nil {
+		return
 	}
+	now := p.window.Canvas().Size()
+	size := fyne.NewSize(now.Width*before/after, now.Height*before/after)
+	if presenter {
+		p.plain = now
+	} else if near(size, p.plain) {
+		size = p.plain // not a pixel more each time, for rounding
+	}
+	fyne.Do(func() { p.window.Resize(size) }) // once the new scale counts: the window keeps its size on the screen
+}
+
+// near reports whether two sizes differ by rounding only.
+func near(a, b fyne.Size) bool {
+	const rounding = 3
+	return max(a.Width-b.Width, b.Width-a.Width) < rounding && max(a.Height-b.Height, b.Height-a.Height) < rounding
 }
 
 // close ends the window; what remains is done by finish, after it has gone.

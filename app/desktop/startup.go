@@ -22,17 +22,20 @@ func opening() fyne.CanvasObject {
 
 // problem is shown when the data folder cannot be opened: what is wrong, what to do, and the buttons for it.
 func problem(err error, again, quit func()) fyne.CanvasObject {
-	title, advice := startupWords(err)
-	return page(kit.Panel(kit.Surface, kit.Bad, 24, kit.Down(12,
+	title, advice, told := startupWords(err)
+	said := kit.Down(12,
 		kit.Across(10, kit.NewIcon("cross", kit.Bad, 16), kit.NewText(title, kit.Type{Size: 18, Color: kit.Ink, Bold: true})),
 		kit.NewProse(kit.Run{Text: advice, Type: kit.Body}),
-		kit.NewProse(kit.Run{Text: err.Error(), Type: kit.Caption}),
-		kit.Inset(8, 0, 0, 0, kit.Across(8, kit.NewButton("Try again", kit.Primary, again), kit.NewButton("Quit", kit.Secondary, quit))),
-	)))
+	)
+	if !told {
+		said.Add(kit.NewProse(kit.Run{Text: err.Error(), Type: kit.Caption}))
+	}
+	said.Add(kit.Inset(8, 0, 0, 0, kit.Across(8, kit.NewButton("Try again", kit.Primary, again), kit.NewButton("Quit", kit.Secondary, quit))))
+	return page(kit.Panel(kit.Surface, kit.Bad, 24, said))
 }
 
-// startupWords explain why the data folder cannot be opened.
-func startupWords(err error) (title, advice string) {
+// startupWords explain why the data folder cannot be opened; told is false when the error has more to say.
+func startupWords(err error) (title, advice string, told bool) {
 	var inUse *store.InUseError
 	var damaged *store.DamagedError
 	switch {
@@ -42,15 +45,15 @@ func startupWords(err error) (title, advice string) {
 			who += fmt.Sprintf(" (process %d)", inUse.PID)
 		}
 		return "Gatehouse is running already", who + " uses the folder " + inUse.Dir + ". Look for its window, or end it and try again. " +
-			"To run a second gateway, start it with --data and a folder of its own."
+			"To run a second gateway, start it with --data and a folder of its own.", true
 	case errors.As(err, &damaged) && damaged.SetAside != "":
 		return "The stored devices are damaged", fmt.Sprintf("%s %s. Nothing was deleted: everything that was stored has been moved to %s. "+
-			"Try again to start with an empty store, or put a backup in its place first.", damaged.File, damaged.Reason, damaged.SetAside)
+			"Try again to start with an empty store, or put a backup in its place first.", damaged.File, damaged.Reason, damaged.SetAside), true
 	case errors.As(err, &damaged):
 		return "The stored devices are damaged", fmt.Sprintf("%s %s. Nothing was changed. Put a backup in its place, or move it away to start with an empty store, "+
-			"then try again.", damaged.File, damaged.Reason)
+			"then try again.", damaged.File, damaged.Reason), true
 	}
-	return "The data folder cannot be opened", "Mend what is named below, then try again."
+	return "The data folder cannot be opened", "Mend what is named below, then try again.", false
 }
 
 // page puts something into the middle of an otherwise empty window.

@@ -84,8 +84,10 @@ type detail struct {
 	body     *fyne.Container // verdict, tabs and what they show; hidden without a choice
 	none     *fyne.Container
 	verdict  *fyne.Container
+	head     *fyne.Container // tabs, and what stands beside them
 	tabs     *kit.Tabs
 	took     *kit.Text
+	unfold   *kit.Button // so that the keyboard reaches what steps hold
 	timeline *timeline
 	scroll   *container.Scroll
 	packets  *fyne.Container
@@ -100,11 +102,13 @@ func newDetail(s *Screen) *detail {
 	d := &detail{screen: s, timeline: newTimeline(s.shell.Copy), verdict: container.NewStack(), packets: kit.Down(12), fixed: map[uint64]bool{}}
 	d.tabs = kit.NewTabs("", "Timeline", "Packets")
 	d.took = kit.NewText("", kit.Caption.Right())
+	d.unfold = kit.NewButton("Unfold all", kit.Small, func() { d.timeline.toggleAll(); d.foldLabel() })
 	d.tabs.OnChoose = func(i int) { d.tab = i; d.turn() }
 	d.scroll = container.NewVScroll(kit.Inset(12, 8, 8, 0, d.timeline.column))
 	d.bytes = container.NewVScroll(kit.Inset(12, 8, 8, 0, d.packets))
 	d.bytes.Hide()
-	d.body = container.NewBorder(kit.Down(6, d.verdict, container.NewStack(d.tabs, d.took)), nil, nil, nil, container.NewStack(d.scroll, d.bytes))
+	d.head = container.NewStack(d.tabs, kit.Across(12, kit.Spacer(), d.took, d.unfold))
+	d.body = container.NewBorder(kit.Down(6, d.verdict, d.head), nil, nil, nil, container.NewStack(d.scroll, d.bytes))
 	d.body.Hide()
 	d.none = container.NewStack(kit.Centred(320, kit.Down(6,
 		kit.NewText("No attempt chosen", kit.Title),
@@ -132,12 +136,25 @@ func (d *detail) show(v view) {
 		d.bytes.ScrollToTop()
 	}
 	d.took.Set(took(v.attempt))
+	d.took.Hidden = d.took.String() == ""
 	d.timeline.set(v.steps)
+	d.foldLabel()
 	d.none.Hide()
 	d.body.Show()
 	if d.tab == 1 && (before.id != v.id || len(before.attempt.Packets) != len(v.attempt.Packets)) {
 		d.listPackets()
 	}
+}
+
+// foldLabel says what the button beside the tabs does.
+func (d *detail) foldLabel() {
+	label := "Unfold all"
+	if d.timeline.allOpen() {
+		label = "Fold all"
+	}
+	d.unfold.SetLabel(label)
+	d.unfold.Hidden = d.tab != 0
+	d.head.Refresh()
 }
 
 // turn shows what belongs to the chosen tab.
@@ -149,6 +166,7 @@ func (d *detail) turn() {
 		d.bytes.Show()
 		d.listPackets()
 	}
+	d.foldLabel()
 	d.body.Refresh()
 }
 

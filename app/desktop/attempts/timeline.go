@@ -2,6 +2,8 @@ package attempts
 
 import (
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"fyne.io/fyne/v2"
 
@@ -48,6 +50,20 @@ func (t *timeline) toggle(key string) {
 	t.build()
 }
 
+// toggleAll unfolds every step, or folds all again when they are open.
+func (t *timeline) toggleAll() {
+	open := !t.allOpen()
+	for _, s := range t.steps {
+		t.open[s.key] = open && len(s.facts) > 0
+	}
+	t.build()
+}
+
+// allOpen reports whether there is nothing left to unfold.
+func (t *timeline) allOpen() bool {
+	return !slices.ContainsFunc(t.steps, func(s step) bool { return len(s.facts) > 0 && !t.open[s.key] })
+}
+
 // build puts the line together: whole stretches of it, with the facts of open steps between.
 func (t *timeline) build() {
 	t.column.RemoveAll()
@@ -60,7 +76,7 @@ func (t *timeline) build() {
 		run = append(run, k)
 		if t.open[s.key] {
 			t.column.Add(kit.Timeline(run))
-			t.column.Add(kit.Inset(2, 0, 10, 80, t.factList(s.facts)))
+			t.column.Add(kit.Inset(2, 0, 10, 62, t.factList(s.facts)))
 			run = nil
 		}
 	}
@@ -70,23 +86,32 @@ func (t *timeline) build() {
 	t.column.Refresh()
 }
 
-// factList is everything known of a step, name beside value; a value is copied by pressing its name's button.
+// factList is everything known of a step: a short value beside its name, a long one below it, with a button to copy it.
 func (t *timeline) factList(facts [][2]string) fyne.CanvasObject {
 	rows := kit.Down(4)
 	for _, f := range facts {
-		rows.Add(kit.Columns(10, []float32{2, 5}, kit.Clipped(kit.NewText(f[0], kit.Caption)), factValue(f[1])))
+		rows.Add(t.fact(f[0], f[1]))
 	}
 	return kit.Panel(kit.Well, kit.Line, 10, rows)
 }
 
-// factValue wraps where it can; what has no spaces, as hex has not, is given some.
-func factValue(value string) fyne.CanvasObject {
-	return kit.NewProse(kit.Run{Text: broken(value), Type: kit.Mono})
+const shortFact = 28 // letters that fit beside a name
+
+func (t *timeline) fact(name, value string) fyne.CanvasObject {
+	if utf8.RuneCountInString(value) <= shortFact && !strings.Contains(value, "\n") {
+		return kit.Columns(10, []float32{1, 2}, kit.Clipped(kit.NewText(name, kit.Caption)), kit.Clipped(kit.NewText(value, kit.Mono)))
+	}
+	head := kit.Across(8, kit.NewText(name, kit.Caption), kit.Spacer(), kit.NewButton("Copy", kit.Small, func() { t.copied(name, value) }))
+	var body fyne.CanvasObject = kit.NewProse(kit.Run{Text: broken(value), Type: kit.Mono})
+	if strings.HasPrefix(value, "-----BEGIN ") {
+		body = kit.CodeBlock(value)
+	}
+	return kit.Down(2, head, kit.Inset(0, 0, 4, 0, body))
 }
 
-// broken lets long words be wrapped: a zero-width space would be drawn by fonts that lack it, so plain spaces are put in.
+// broken gives long words spaces, so that they can be wrapped. The longest name of a cipher suite stays whole.
 func broken(value string) string {
-	const longest = 32
+	const longest = 44
 	var out []rune
 	run := 0
 	for _, r := range value {

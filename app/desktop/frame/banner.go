@@ -27,6 +27,7 @@ func (b *banner) set(s Status) {
 		return
 	}
 	b.shown = s
+	defer func() { b.frame.middle.Refresh() }() // the screen takes the room that is left
 	if s.Problem == "" {
 		b.content.Hide()
 		return
@@ -47,7 +48,6 @@ func (b *banner) set(s Status) {
 	row := border(kit.Inset(0, 10, 0, 0, kit.NewIcon("cross", kit.Bad, 14)), buttons, said)
 	b.content.Objects = []fyne.CanvasObject{kit.Inset(margin, margin, 0, margin, kit.Panel(kit.Raised, kit.Bad, 12, row))}
 	b.content.Show()
-	b.content.Refresh()
 }
 
 // port moves the listener to another port.

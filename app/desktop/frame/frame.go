@@ -73,6 +73,7 @@ type Frame struct {
 	content *fyne.Container
 	size    *fyne.Container // holds the least size
 	stage   *fyne.Container
+	middle  *fyne.Container // the banner above the stage
 	rail    *fyne.Container
 	header  *header
 	status  *statusBar
@@ -127,10 +128,10 @@ func (f *Frame) build() {
 	f.size = kit.Sized(width-kit.RailWidth, height-headerHeight-statusHeight, kit.Inset(margin, margin, margin, margin, f.stage))
 	side := box.NewBorder(nil, nil, nil, kit.Rule(), kit.Sized(kit.RailWidth-1, 0,
 		box.NewStack(canvas.NewRectangle(kit.Surface), box.NewVScroll(kit.Inset(8, 0, 0, 0, f.rail)))))
-	middle := box.NewBorder(f.banner.content, nil, nil, nil, box.NewStack(canvas.NewRectangle(kit.Background), f.size))
+	f.middle = box.NewBorder(f.banner.content, nil, nil, nil, box.NewStack(canvas.NewRectangle(kit.Background), f.size))
 	f.content.Objects = []fyne.CanvasObject{
 		box.NewBorder(
-			strip(headerHeight, f.header.content, false), strip(statusHeight, f.status.content, true), side, nil, middle),
+			strip(headerHeight, f.header.content, false), strip(statusHeight, f.status.content, true), side, nil, f.middle),
 		f.toasts.content,
 	}
 	f.content.Refresh()

@@ -211,6 +211,7 @@ func TestATakenPortIsExplainedAndAnotherOneOffered(t *testing.T) {
 	require.Equal(t, []string{"port", "start"}, s.gateway.asked)
 	require.Contains(t, s.texts(), "The gateway is listening on port 8884")
 	require.NotContains(t, s.texts(), "mosquitto")
+	require.Zero(t, s.frame.size.Position().Y, "the screen has the banner's room again")
 }
 
 func TestAFailureIsShownWithItsReason(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 
 	"gatehouse/app/desktop/kit"
 	"gatehouse/app/desktop/look"
+	"gatehouse/app/desktop/shell"
 	"gatehouse/app/words"
 	"gatehouse/gateway/broker"
 	"gatehouse/gateway/registry"
@@ -38,14 +39,26 @@ type nodes struct {
 // moving reports whether the picture changes though nothing happens.
 func (n *nodes) moving() bool { return len(n.pulses) > 0 || n.flashes }
 
+// node is a device, or a peer that is none, on the picture.
+type node struct {
+	key   string // a device's SID, or "from:" and an address
+	name  string
+	state kit.Color
+	icon  string // in the ring of what is not connected
+	pulse float32
+}
+
+// still is the node without the message on its way.
+func (n node) still() node { n.pulse = -1; return n }
+
 // candidate is a device that may be drawn.
 type candidate struct {
-	node kit.Node
+	node node
 	rank int // the lower, the more it belongs into the picture
 }
 
 // look is the picture as it is now, and its caption.
-func (n *nodes) look(devices []registry.Device, sessions []broker.Session, news []refusal, now time.Time) ([]kit.Node, string) {
+func (n *nodes) look(devices []registry.Device, sessions []broker.Session, news []refusal, now time.Time) ([]node, string) {
 	live := map[string]broker.Session{}
 	for _, s := range sessions {
 		if s.Connected {
@@ -76,26 +89,26 @@ func (n *nodes) look(devices []registry.Device, sessions []broker.Session, news 
 
 // device is how a device is drawn.
 func (n *nodes) device(d registry.Device, s broker.Session, connected bool, r refusal, refused bool, now time.Time) candidate {
-	c := candidate{node: kit.Node{Name: d.Name(), State: kit.Muted, Icon: "minus", Pulse: -1}, rank: 3}
+	c := candidate{node: node{key: d.SID, name: d.Name(), state: kit.Muted, icon: "minus", pulse: -1}, rank: 3}
 	switch {
 	case connected:
-		c.node.State, c.node.Icon, c.rank = kit.Good, "", 1
-		c.node.Pulse = n.pulse(d.SID, s.In+s.Out)
+		c.node.state, c.node.icon, c.rank = kit.Good, "", 1
+		c.node.pulse = n.pulse(d.SID, s.In+s.Out)
 	case refused:
 		c.rank = 0
 		mark(&c.node, r, now)
 	case !d.Enabled:
-		c.node.Icon = "barred"
+		c.node.icon = "barred"
 	}
 	return c
 }
 
 // mark draws a refusal; one that has just come stands out.
-func mark(node *kit.Node, r refusal, now time.Time) {
+func mark(node *node, r refusal, now time.Time) {
 	code := look.Code(r.code)
-	node.Icon, node.State = code.Icon(), code.Color()
+	node.icon, node.state = code.Icon(), code.Color()
 	if now.Sub(r.at) < flash {
-		node.State = kit.Bad
+		node.state = kit.Bad
 	}
 }
 
@@ -140,7 +153,7 @@ func unknown(refused map[string]refusal, now time.Time) []candidate {
 	slices.SortFunc(all, func(a, b refusal) int { return cmp.Compare(b.id, a.id) })
 	var found []candidate
 	for _, r := range all[:min(len(all), mostUnknown)] {
-		c := candidate{node: kit.Node{Name: r.about, Pulse: -1}}
+		c := candidate{node: node{key: fromKey + r.about, name: r.about, pulse: -1}}
 		mark(&c.node, r, now)
 		found = append(found, c)
 	}
@@ -148,27 +161,37 @@ func unknown(refused map[string]refusal, now time.Time) []candidate {
 }
 
 // choose takes the most telling ones, and puts them in an order that does not change with their state.
-func choose(all []candidate) []kit.Node {
+func choose(all []candidate) []node {
 	slices.SortStableFunc(all, func(a, b candidate) int { return cmp.Compare(a.rank, b.rank) })
 	all = all[:min(len(all), mostNodes)]
 	slices.SortStableFunc(all, func(a, b candidate) int {
-		return strings.Compare(a.node.Name, b.node.Name)
+		return cmp.Or(strings.Compare(a.node.name, b.node.name), strings.Compare(a.node.key, b.node.key))
 	})
-	chosen := make([]kit.Node, len(all))
+	chosen := make([]node, len(all))
 	for i, c := range all {
 		chosen[i] = c.node
 	}
 	return chosen
 }
 
-func sameNodes(a, b []kit.Node) bool { return slices.Equal(a, b) }
+func sameNodes(a, b []node) bool { return slices.Equal(a, b) }
+
+// picture is how the kit draws nodes.
+func picture(nodes []node) []kit.Node {
+	drawn := make([]kit.Node, len(nodes))
+	for i, n := range nodes {
+		drawn[i] = kit.Node{Name: n.name, State: n.state, Icon: n.icon, Pulse: -1}
+	}
+	return drawn
+}
 
 // around is the card with the devices around the gateway, or what to do when there are none.
 type around struct {
 	content *fyne.Container
 	caption *kit.Text
 	picture *fyne.Container
-	nodes   []kit.Node
+	nodes   []node
+	spots   *spots
 	first   *fyne.Container // instead of an empty picture
 	add     *kit.Button
 	shown   int // devices
@@ -176,6 +199,13 @@ type around struct {
 
 func newAround(s *Screen) *around {
 	a := &around{caption: kit.NewText("", kit.Quiet), picture: container.NewStack(), shown: -1}
+	a.spots = newSpots(func(key string) {
+		if _, unknown := addressOf(key); unknown {
+			s.p.Fix.Shell.Go(shell.Attempts, key)
+			return
+		}
+		s.p.Fix.Shell.Go(shell.Devices, key)
+	})
 	head := container.NewBorder(nil, nil, nil, a.caption, kit.Clipped(kit.NewText("Devices around the gateway", kit.Title)))
 	a.add = kit.NewButton("Add a device", kit.Primary, s.p.Fix.Shell.AddDevice)
 	a.first = container.NewStack(kit.Centred(380, kit.Down(10,
@@ -185,7 +215,7 @@ func newAround(s *Screen) *around {
 		kit.Across(8, kit.NewButton("Add a device", kit.Primary, s.p.Fix.Shell.AddDevice)),
 	)))
 	a.first.Hide()
-	a.content = kit.Card(14, container.NewBorder(head, kit.Flow(10, a.add), nil, nil, container.NewStack(a.picture, a.first)))
+	a.content = kit.Card(14, container.NewBorder(head, kit.Flow(10, a.add), nil, nil, container.NewStack(a.picture, a.spots, a.first)))
 	return a
 }
 
@@ -202,9 +232,10 @@ func (a *around) set(shot snapshot) {
 		a.add.Show()
 		a.caption.Show()
 	}
-	if !sameNodes(a.nodes, shot.nodes) {
+	a.spots.set(shot.nodes)
+	if !slices.EqualFunc(a.nodes, shot.nodes, func(m, n node) bool { return m.still() == n.still() }) {
 		a.nodes = shot.nodes
-		a.picture.Objects = []fyne.CanvasObject{kit.NewDeviceMap("gateway", shot.nodes)}
+		a.picture.Objects = []fyne.CanvasObject{kit.NewDeviceMap("gateway", picture(shot.nodes))}
 		a.picture.Refresh()
 	}
 	if a.shown != shot.devices {

@@ -86,7 +86,7 @@ type snapshot struct {
 	reading  meter.Reading
 	refused  int // lately
 	counts   counts
-	nodes    []kit.Node
+	nodes    []node
 	caption  string
 	refusals []refusal
 	devices  int

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/test"
 	"github.com/stretchr/testify/require"
 
@@ -144,21 +145,21 @@ func TestDevicesStandAroundTheGatewayWithTheirState(t *testing.T) {
 	s.attempt(5, cause.DeviceDisabled, "meter", deviceSID("2"))
 	s.attempt(4, cause.UnknownKey, "", "")
 	s.tick()
-	byName := map[string]kit.Node{}
+	byName := map[string]node{}
 	for _, n := range s.screen.last.nodes {
-		byName[n.Name] = n
+		byName[n.name] = n
 	}
-	require.Equal(t, kit.Good, byName["lamp"].State)
-	require.Empty(t, byName["lamp"].Icon, "connected")
-	require.Equal(t, kit.Bad, byName["meter"].State, "a refusal that has just come stands out")
-	require.Equal(t, "barred", byName["meter"].Icon)
-	require.Equal(t, "minus", byName["door"].Icon)
+	require.Equal(t, kit.Good, byName["lamp"].state)
+	require.Empty(t, byName["lamp"].icon, "connected")
+	require.Equal(t, kit.Bad, byName["meter"].state, "a refusal that has just come stands out")
+	require.Equal(t, "barred", byName["meter"].icon)
+	require.Equal(t, "minus", byName["door"].icon)
 	require.Contains(t, byName, "192.168.1.44", "a peer that is no known device")
 	s.now = s.now.Add(flash + time.Second)
 	s.tick()
 	for _, n := range s.screen.last.nodes {
-		if n.Name == "meter" {
-			require.Equal(t, kit.Blocked, n.State)
+		if n.name == "meter" {
+			require.Equal(t, kit.Blocked, n.state)
 		}
 	}
 }
@@ -174,7 +175,7 @@ func TestAMessageTravelsOnceAndThenThePictureRests(t *testing.T) {
 	s.gateway.stats.MessagesIn++
 	var way []float32
 	for s.tick() {
-		way = append(way, s.screen.last.nodes[0].Pulse)
+		way = append(way, s.screen.last.nodes[0].pulse)
 		require.Less(t, len(way), 10, "it arrives")
 	}
 	require.GreaterOrEqual(t, len(way), 3)
@@ -182,6 +183,41 @@ func TestAMessageTravelsOnceAndThenThePictureRests(t *testing.T) {
 	require.Negative(t, way[len(way)-1])
 	for range 5 {
 		require.False(t, s.tick(), "idle is idle")
+	}
+}
+
+func TestPressingADeviceOnThePictureGoesToIt(t *testing.T) {
+	s := newStage(t)
+	s.gateway.devices = []registry.Device{{SID: deviceSID("1"), UniqueName: "lamp", Enabled: true}}
+	s.attempt(4, cause.UnknownKey, "", "")
+	s.tick()
+	spots := s.screen.around.spots
+	for i := range spots.nodes {
+		spots.Tapped(&fyne.PointEvent{Position: spots.at(i, spots.Size())})
+	}
+	spots.Tapped(&fyne.PointEvent{Position: fyne.NewPos(spots.Size().Width/2, spots.Size().Height/2)})
+	require.ElementsMatch(t, [][2]string{{"attempts", "from:192.168.1.44"}, {"devices", deviceSID("1")}}, s.shell.Gone)
+}
+
+func TestThePicturesRingsAreWhereTheyArePressed(t *testing.T) {
+	s := newStage(t)
+	for _, d := range []string{"1", "2", "3", "4", "5"} {
+		s.gateway.devices = append(s.gateway.devices, registry.Device{SID: deviceSID(d), UniqueName: d, Enabled: true})
+	}
+	s.stamp++
+	s.tick()
+	var rings []fyne.Position
+	shelltest.Each(s.screen.around.picture, func(o fyne.CanvasObject) {
+		if ring, ok := o.(*canvas.Circle); ok {
+			rings = append(rings, ring.Position().AddXY(ring.Size().Width/2, ring.Size().Height/2))
+		}
+	})
+	spots := s.screen.around.spots
+	require.Len(t, rings, 5)
+	for i, ring := range rings {
+		at := spots.at(i, spots.Size())
+		require.InDelta(t, ring.X, at.X, 1)
+		require.InDelta(t, ring.Y, at.Y, 1)
 	}
 }
 
@@ -196,7 +232,7 @@ func TestOnlySoManyDevicesAreDrawnAndTheTellingOnesFirst(t *testing.T) {
 	require.Len(t, chosen, mostNodes)
 	names := map[string]bool{}
 	for _, node := range chosen {
-		names[node.Name] = true
+		names[node.name] = true
 	}
 	require.True(t, names[devices[99].UniqueName], "the one that is connected")
 }

@@ -1,7 +1,6 @@
 package settings
 
 import (
-	"errors"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -110,12 +109,12 @@ func (c *listenerCard) set(v View) {
 
 // check says what is wrong with the port while it is typed.
 func (c *listenerCard) check() {
-	port, err := parsePort(c.port.Entry.Text)
-	c.wrong.Hidden = err == nil || c.shown.Fixed
-	if !c.wrong.Hidden {
-		c.wrong.Set(kit.Run{Text: err.Error(), Type: kit.Caption.In(kit.Bad)})
+	port, ok := parsePort(c.port.Entry.Text)
+	c.wrong.Hidden = ok
+	if !ok {
+		c.wrong.Set(kit.Run{Text: "A port is a number from 1 to 65535.", Type: kit.Caption.In(kit.Bad)})
 	}
-	if err == nil && port != c.shown.Port && !c.shown.Fixed {
+	if ok && port != c.shown.Port && !c.shown.Fixed {
 		c.save.Enable()
 	} else {
 		c.save.Disable()
@@ -123,19 +122,14 @@ func (c *listenerCard) check() {
 	c.content.Refresh()
 }
 
-var errPort = errors.New("A port is a number from 1 to 65535.") //nolint:staticcheck // shown as it is
-
-func parsePort(text string) (int, error) {
+func parsePort(text string) (port int, ok bool) {
 	port, err := strconv.Atoi(strings.TrimSpace(text))
-	if err != nil || port < 1 || port > 65535 {
-		return 0, errPort
-	}
-	return port, nil
+	return port, err == nil && port >= 1 && port <= 65535
 }
 
 func (c *listenerCard) move() {
-	port, err := parsePort(c.port.Entry.Text)
-	if err != nil || port == c.shown.Port || c.shown.Fixed {
+	port, ok := parsePort(c.port.Entry.Text)
+	if !ok || port == c.shown.Port || c.shown.Fixed {
 		return
 	}
 	c.screen.change("Port "+strconv.Itoa(port)+" could not be used", "The gateway listens on port "+strconv.Itoa(port),
