@@ -63,13 +63,13 @@ var sentences = map[cause.ID]sentence{
 		"Device was deleted", "{device} was deleted, and its credentials with it.", "", "Add the device again with a new credential.",
 	},
 	cause.DeviceDisabled: {
-		"Device is disabled", "{device} is disabled.", "Its credential is right.", "Enable the device.",
+		"Device is disabled", "{device} is disabled.", "{right}", "Enable the device.",
 	},
 	cause.NotDeployed: {
-		"Not deployed to a service", "{device} is not deployed.", "Its credential is right.", "Deploy the device.",
+		"Not deployed to a service", "{device} is not deployed.", "{right}", "Deploy the device.",
 	},
 	cause.NoService: {
-		"Deployment has no service", "The deployment of {device} has no Sync service.", "Its credential is right.",
+		"Deployment has no service", "The deployment of {device} has no Sync service.", "{right}",
 		"Link the deployment to a Sync service.",
 	},
 	cause.Plaintext: {
@@ -133,6 +133,9 @@ var sentences = map[cause.ID]sentence{
 	},
 	cause.InternalError: {
 		"Gateway fault", "The gateway failed while it served this connection.", "Only this connection ended.", "Please report this with the attempt’s details.",
+	},
+	cause.ServiceChanged: {
+		"Device is being moved", "{device} was moved to another Sync service while it connected.", "", "Try again at once.",
 	},
 	cause.GatewayStopped: {
 		"Gateway was stopped", "The gateway was stopped.", "", "",

@@ -39,7 +39,7 @@ var stepWords = map[attempt.Kind]func(attempt.Step, attempt.Attempt) (string, st
 	},
 	attempt.Handshake: handshakeWords,
 	attempt.Connect: func(s attempt.Step, _ attempt.Attempt) (string, string) {
-		return "CONNECT", join(ProtocolName(s.Fact("protocol"), s.Fact("level")), labelled("clean", s.Fact("clean")),
+		return "CONNECT", join(ProtocolName(s.Fact("protocol"), s.Fact("level")), labelled("clean", bit(s.Fact("clean"))),
 			labelledAfter(labelled("keepalive", s.Fact("keepalive")), secondsIfBare(s.Fact("keepalive"))), clientID(s.Fact("client_id")))
 	},
 	attempt.Warning: func(s attempt.Step, _ attempt.Attempt) (string, string) {
@@ -164,6 +164,17 @@ func ProtocolName(name, level string) string {
 		return ""
 	}
 	return fmt.Sprintf("“%s” level %s", name, level)
+}
+
+// bit is a flag as it stands in the packet.
+func bit(v string) string {
+	switch v {
+	case "yes":
+		return "1"
+	case "no":
+		return "0"
+	}
+	return v
 }
 
 func clientID(id string) string {

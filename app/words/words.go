@@ -165,17 +165,18 @@ func filler(a attempt.Attempt) *strings.Replacer {
 	if key == "" {
 		key = a.CredentialSID
 	}
-	credential := "credential " + sid.Short(a.CredentialSID)
+	credential, right := "credential "+sid.Short(a.CredentialSID), "Its credential is right."
 	if sid.Valid(sid.Key, a.CredentialSID) {
-		credential = "key " + sid.Short(a.CredentialSID)
+		credential, right = "key "+sid.Short(a.CredentialSID), "Its key and secret are right."
 	} else if sid.Valid(sid.Certificate, a.CredentialSID) {
-		credential = "certificate " + sid.Short(a.CredentialSID)
+		credential, right = "certificate "+sid.Short(a.CredentialSID), "Its certificate is right."
 	}
 	connect, ended := stepOf(a, attempt.Connect), stepOf(a, attempt.Ended)
 	return strings.NewReplacer(
 		"{device}", deviceName(a),
 		"{key}", sid.Short(key),
 		"{credential}", credential,
+		"{right}", right,
 		"{thumbprint}", Thumbprint(a.Thumbprint),
 		"{protocol}", protocolWords(connect),
 		"{offset}", orUnknown(ended.Fact("offset")),

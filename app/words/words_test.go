@@ -101,7 +101,7 @@ func TestStepsOfAnAttempt(t *testing.T) {
 		title, detail string
 	}{
 		{attempt.Step{Kind: attempt.Accepted}, "TCP accepted", "127.0.0.1:1 → 127.0.0.1:2"},
-		{attempt.Step{Kind: attempt.Connect, Facts: facts("protocol", "MQTT", "level", "4", "clean", "0", "keepalive", "60", "client_id", "t7")}, "CONNECT", "MQTT 3.1.1 · clean 0 · keepalive 60 s · client ID “t7”"},
+		{attempt.Step{Kind: attempt.Connect, Facts: facts("protocol", "MQTT", "level", "4", "clean", "no", "keepalive", "60", "client_id", "t7")}, "CONNECT", "MQTT 3.1.1 · clean 0 · keepalive 60 s · client ID “t7”"},
 		{attempt.Step{Kind: attempt.Lookup, Facts: facts("by", "key", "credential", "KY410000000000000000000000000000009c", "found", "yes", "secret", "matches", "name", "t7")}, "Key KY41…9c found", "secret matches · belongs to t7"},
 		{attempt.Step{Kind: attempt.Verdict, State: attempt.Bad}, "Device is disabled", "Its credential is right."},
 		{attempt.Step{Kind: attempt.Connack, State: attempt.Bad, Facts: facts("code", "5", "hex", "20 02 00 05")}, "CONNACK 5", "20 02 00 05 · closed by gateway"},

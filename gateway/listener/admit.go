@@ -1,7 +1,6 @@
 package listener
 
 import (
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -168,7 +167,7 @@ func withoutConnect(packet []byte) []byte {
 func tap(rec *attempt.Recorder) func(bool, []byte) bool {
 	return func(outbound bool, packet []byte) bool {
 		if outbound && len(packet) == 4 && packet[0]>>4 == wire.CONNACK {
-			rec.Step(attempt.Connack, attempt.Good, attempt.F("code", strconv.Itoa(int(packet[3]))), attempt.F("hex", hex.EncodeToString(packet)))
+			rec.Step(attempt.Connack, attempt.Good, attempt.F("code", strconv.Itoa(int(packet[3]))), attempt.F("hex", hexOf(packet)))
 		}
 		if !outbound {
 			return rec.PacketOf(false, withoutConnect(packet), len(packet))

@@ -1,8 +1,8 @@
 package listener
 
 import (
-	"encoding/hex"
 	"errors"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -161,9 +161,9 @@ const hexShown = 512
 
 func hexOf(b []byte) string {
 	if len(b) <= hexShown {
-		return hex.EncodeToString(b)
+		return fmt.Sprintf("% x", b)
 	}
-	return hex.EncodeToString(b[:hexShown]) + "…"
+	return fmt.Sprintf("% x …", b[:hexShown])
 }
 
 func userFact(c wire.Connect) string {
@@ -207,7 +207,7 @@ func (a *arrival) refuse(c wire.Connect, v admission.Verdict, lookup bool) {
 	} else {
 		a.rec.Decide(attempt.Code(v.Code), v.Cause, v.Also...)
 	}
-	a.rec.Step(attempt.Connack, stateOf(err == nil), attempt.F("code", strconv.Itoa(int(v.Code))), attempt.F("hex", hex.EncodeToString(connack)))
+	a.rec.Step(attempt.Connack, attempt.Bad, attempt.F("code", strconv.Itoa(int(v.Code))), attempt.F("hex", hexOf(connack)))
 	a.rec.Packet(true, connack)
 	a.lingerAndClose()
 	a.rec.End(v.Cause, byGateway, err)

@@ -44,7 +44,7 @@ func (a *arrival) handshake() bool {
 		a.certificate = state.PeerCertificates[0]
 		a.recordCertificate(err == nil)
 	} else if err == nil {
-		a.rec.Step(attempt.NoCertificate, attempt.Good)
+		a.rec.Step(attempt.NoCertificate, attempt.Warn) // worth a look when a certificate was meant to decide
 	}
 	if err != nil {
 		a.handshakeFailed(err)

@@ -76,7 +76,7 @@ func TestTheTimelineHoldsEveryStepWithItsFacts(t *testing.T) {
 		attempt.Lookup:      {"by": "key", "credential": i.credential, "found": "yes", "secret": "matches", "device": i.device, "name": "lamp"},
 		attempt.Verdict:     {"cause": "accepted", "code": "0"},
 		attempt.Session:     {"present": "no", "pending": "0"},
-		attempt.Connack:     {"code": "0", "hex": "20020000"},
+		attempt.Connack:     {"code": "0", "hex": "20 02 00 00"},
 	} {
 		for name, want := range facts {
 			if got := step(a, kind).Fact(name); got != want {
