@@ -12,7 +12,7 @@ export GO TAGS
 # The version is given above; asking git again fails in a checkout that another user owns.
 export GOFLAGS := -buildvcs=false $(GOFLAGS)
 
-.PHONY: help run build headless check test screenshots icon packages clean
+.PHONY: help run build headless check test screenshots measure icon packages clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,12 @@ test: ## Install what the tests need, and run every check and test there is
 
 screenshots: ## Draw docs/screenshots anew, from a window under Xvfb
 	@scripts/screenshots.sh
+
+measure: ## Print what it costs: start, memory, CPU, connects and messages a second
+	@scripts/packages.sh build test
+	CGO_ENABLED=0 $(GO) build -tags headless -ldflags '$(LDFLAGS)' -o bin/gatehouse-headless ./app
+	$(GO) build -tags '$(TAGS)' -ldflags '$(LDFLAGS)' -o bin/gatehouse ./app
+	@CGO_ENABLED=0 $(GO) run ./scripts/measure -program bin/gatehouse-headless -window bin/gatehouse
 
 icon: ## Draw assets/icon.png from assets/icon.svg
 	CGO_ENABLED=0 $(GO) run ./scripts/icon -svg assets/icon.svg -size 512 -out assets/icon.png

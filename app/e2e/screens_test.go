@@ -27,6 +27,8 @@ func TestEveryScreenShowsTheDemo(t *testing.T) {
 	w.Click("RailItem: Devices")
 	w.Click("lamp-kitchen")
 	w.Click("Tabs: Attempts")
+	w.Click("RailItem: Sessions")
+	w.Click("meter-1")
 
 	pictures := map[string]string{}
 	for _, theme := range []string{"dark", "light"} {
