@@ -23,13 +23,13 @@ func Say(err error) string {
 	case errors.Is(err, ErrNothingImported):
 		return "Choose a certificate file, or paste the certificate."
 	case errors.As(err, &imported):
-		return sentence("This cannot be used: "+imported.Reason) + " " + sentence(imported.Advice)
+		return Sentence("This cannot be used: "+imported.Reason) + " " + Sentence(imported.Advice)
 	case errors.As(err, &exists):
-		return sentence("This " + exists.What + " is taken already" + by(exists.SID))
+		return Sentence("This " + exists.What + " is taken already" + by(exists.SID))
 	case errors.As(err, &invalid):
-		return sentence("The " + fieldWords(invalid.Field) + " " + invalid.Reason)
+		return Sentence("The " + fieldWords(invalid.Field) + " " + invalid.Reason)
 	}
-	return sentence(err.Error())
+	return Sentence(err.Error())
 }
 
 // fieldWords is a field's name as it stands beside it.
@@ -52,8 +52,8 @@ func by(sid string) string {
 	return " by " + sid
 }
 
-// sentence begins with a capital letter and ends with a full stop.
-func sentence(s string) string {
+// Sentence makes a sentence of an error's text: it begins with a capital letter and ends with a full stop.
+func Sentence(s string) string {
 	if s == "" {
 		return ""
 	}

@@ -18,6 +18,7 @@ import (
 	"gatehouse/app/onboard"
 	"gatehouse/app/words"
 	"gatehouse/gateway/attempt"
+	"gatehouse/gateway/cause"
 	"gatehouse/gateway/registry"
 	"gatehouse/gateway/sid"
 	"gatehouse/sim"
@@ -259,7 +260,7 @@ func (v *connect) showResult(f *facts) {
 	case r.Err != nil:
 		v.result.Objects = []fyne.CanvasObject{v.refused(f, r)}
 	default:
-		text := f.state.EndReason
+		text := onboard.Sentence(f.state.EndReason)
 		if text == "" {
 			text = "The connection has ended."
 		}
@@ -314,7 +315,11 @@ func (v *connect) refused(f *facts, r sim.Result) fyne.CanvasObject {
 		if fix, ok := v.d.s.mend().Button(a, kit.Secondary); ok {
 			buttons = append(buttons, fix)
 		}
-		return mend.Card(a, words.CodeName(a.Code), words.Retry(a.Code), buttons...)
+		caption := words.Retry(a.Code)
+		if f.options.WrongSecret && a.Cause == cause.WrongSecret {
+			caption = "You had it send a wrong secret on purpose. " + caption
+		}
+		return mend.Card(a, words.CodeName(a.Code), caption, buttons...)
 	}
 	title, why := "No answer", onboard.Say(r.Err)
 	var refused *sim.RefusedError

@@ -85,7 +85,7 @@ func newCredentials(d *detail) *credentials {
 				text = c.name + " · " + text
 			}
 			if c.here {
-				text += " · held by this computer"
+				text += " · kept here"
 			}
 			return text
 		}),
@@ -104,7 +104,8 @@ func newCredentials(d *detail) *credentials {
 		kit.NewButton("Generate a certificate", kit.Secondary, func() { v.add(onboard.GenerateCertificate, nil) }),
 		kit.NewButton("Import a certificate…", kit.Secondary, v.importForm),
 		v.revoke)
-	v.view = container.NewBorder(kit.Inset(12, 14, 12, 14, bar), kit.Inset(0, 14, 14, 14, v.below), nil, nil,
+	v.below.Hide()
+	v.view = container.NewBorder(kit.Inset(12, 14, 12, 14, kit.Down(12, bar, v.below)), nil, nil, nil,
 		container.NewStack(container.NewBorder(kit.Rule(), nil, nil, nil, v.table.object()), v.none))
 	return v
 }
@@ -139,11 +140,13 @@ func (v *credentials) leave() {
 func (v *credentials) closeBelow() {
 	v.code = nil
 	v.below.Objects = nil
+	v.below.Hide()
 	v.view.Refresh()
 }
 
 func (v *credentials) showBelow(o fyne.CanvasObject) {
 	v.below.Objects = []fyne.CanvasObject{o}
+	v.below.Show()
 	v.view.Refresh()
 }
 
@@ -174,10 +177,10 @@ func (v *credentials) add(how onboard.Method, imported []byte) {
 			return
 		}
 		v.d.s.reload()
-		p.Shell.Toast(device.Name()+" has a new "+strings.ToLower(credRow{key: how == onboard.GenerateKey}.kind()), nil)
 		if how == onboard.ImportCertificate || v.device.SID != device.SID || v.d.chosen != tabCredentials {
 			made.Forget()
 			v.closeBelow()
+			p.Shell.Toast(device.Name()+" has a new "+strings.ToLower(credRow{key: how == onboard.GenerateKey}.kind()), nil)
 			return
 		}
 		v.once = &made
