@@ -278,18 +278,19 @@ func packetName(b []byte) string {
 	return packetNames[b[0]>>4]
 }
 
-// hexDump is bytes as offset, 16 bytes in hex and what of them is text.
+// hexDump is bytes as offset, eight bytes in hex and what of them is text: narrow enough for half a small window.
 func hexDump(b []byte) string {
+	const perLine = 8
 	var out strings.Builder
-	for start := 0; start < len(b); start += 16 {
-		line := b[start:min(start+16, len(b))]
+	for start := 0; start < len(b); start += perLine {
+		line := b[start:min(start+perLine, len(b))]
 		text := make([]byte, len(line))
 		for i, c := range line {
 			if text[i] = '.'; c >= ' ' && c < 0x7f {
 				text[i] = c
 			}
 		}
-		fmt.Fprintf(&out, "%04x  %-47s  %s\n", start, strings.TrimSpace(fmt.Sprintf("% x", line)), text)
+		fmt.Fprintf(&out, "%04x  %-23s  %s\n", start, strings.TrimSpace(fmt.Sprintf("% x", line)), text)
 	}
 	return out.String()
 }

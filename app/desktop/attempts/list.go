@@ -21,8 +21,8 @@ func (s *Screen) list() fyne.CanvasObject {
 			Update: func(cell fyne.CanvasObject, r *row) { cell.(*kit.Badge).Set(r.code) },
 		},
 		kit.TextColumn("device", "Device", 98, kit.Body, func(r *row) string { return r.device }),
-		kit.TextColumn("credential", "Credential", 78, kit.Mono.In(kit.Muted), func(r *row) string { return r.cred }),
-		kit.TextColumn("what", "What happened", 0, kit.Body, func(r *row) string { return r.what }),
+		kit.TextColumn("what", "What happened", 240, kit.Body, func(r *row) string { return r.what }),
+		kit.TextColumn("credential", "Credential", 0, kit.Mono.In(kit.Muted), func(r *row) string { return r.cred }), // goes first where room is scarce
 	)
 	s.table.OnSelect = func(r *row) {
 		s.ask(func(q *query) { q.selected = r.id })

@@ -111,7 +111,7 @@ func (t *timeline) fact(name, value string) fyne.CanvasObject {
 
 // broken gives long words spaces, so that they can be wrapped. The longest name of a cipher suite stays whole.
 func broken(value string) string {
-	const longest = 44
+	const longest = 46
 	var out []rune
 	run := 0
 	for _, r := range value {

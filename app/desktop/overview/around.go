@@ -206,7 +206,7 @@ func newAround(s *Screen) *around {
 		}
 		s.p.Fix.Shell.Go(shell.Devices, key)
 	})
-	head := container.NewBorder(nil, nil, nil, a.caption, kit.Clipped(kit.NewText("Devices around the gateway", kit.Title)))
+	head := container.NewBorder(nil, nil, nil, kit.Inset(0, 0, 0, 12, a.caption), kit.Clipped(kit.NewText("Devices around the gateway", kit.Title)))
 	a.add = kit.NewButton("Add a device", kit.Primary, s.p.Fix.Shell.AddDevice)
 	a.first = container.NewStack(kit.Centred(380, kit.Down(10,
 		kit.NewText("Add your first device", kit.Type{Size: 18, Color: kit.Ink, Bold: true}),

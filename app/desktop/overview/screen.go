@@ -102,7 +102,7 @@ func New(p Params) *Screen {
 	}
 	s := &Screen{p: p, stale: true}
 	s.around, s.codes, s.refusals = newAround(s), newCodes(s), newRefusals(s)
-	right := container.NewBorder(kit.Inset(0, 0, kit.CardGap, 0, s.codes.content), nil, nil, nil, s.refusals.content)
+	right := &fyne.Container{Layout: rightColumn{}, Objects: []fyne.CanvasObject{s.codes.content, s.refusals.content}}
 	s.content = container.NewBorder(kit.Inset(0, 0, kit.CardGap, 0, s.tiles.build()), nil, nil, nil,
 		kit.Columns(kit.CardGap, []float32{600, 558}, s.around.content, right))
 	return s
@@ -174,4 +174,26 @@ func (s *Screen) apply(shot snapshot) {
 	s.codes.set(shot.counts)
 	s.around.set(shot)
 	s.refusals.set(shot.refusals)
+}
+
+// rightColumn gives the codes the height that they need and the refusals the rest; where it is scarce, as while
+// presenting, the codes are scrolled so that a refusal can be seen.
+type rightColumn struct{}
+
+const (
+	codesHeight    = 248
+	refusalsHeight = 150
+)
+
+// MinSize implements fyne.Layout.
+func (rightColumn) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	return fyne.NewSize(max(objects[0].MinSize().Width, objects[1].MinSize().Width), 2*refusalsHeight)
+}
+
+// Layout implements fyne.Layout.
+func (rightColumn) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	codes := min(float32(codesHeight), size.Height-kit.CardGap-refusalsHeight)
+	objects[0].Resize(fyne.NewSize(size.Width, codes))
+	objects[1].Resize(fyne.NewSize(size.Width, size.Height-codes-kit.CardGap))
+	objects[1].Move(fyne.NewPos(0, codes+kit.CardGap))
 }
