@@ -60,9 +60,12 @@ type Screen struct {
 	mu    sync.Mutex // held by Pull, and by reads after a change
 	seen  versions
 	codes codes
-	shown bool // the first snapshot has been shown; UI goroutine
-	want  string
-	then  func() // once the wanted device is shown
+	reads uint64
+
+	// Of the UI goroutine.
+	shown uint64 // the newest read that is shown
+	want  string // a device to show as soon as it is there
+	then  func() // what to do once it is shown
 }
 
 // versions are what a snapshot was made from.
@@ -153,9 +156,16 @@ func (s *Screen) Pull() (apply func()) {
 		return nil
 	}
 	s.seen = now
+	s.reads++
+	number := s.reads
 	all := read(s.p, s.codes.look(s.p.Attempts))
 	one := readOne(s.p, now.selected, all)
-	return func() { s.apply(all, now.selected, one) }
+	return func() {
+		if number > s.shown { // reads may come to the UI goroutine out of order
+			s.shown = number
+			s.apply(all, now.selected, one)
+		}
+	}
 }
 
 // reload reads what has changed at once, rather than with the next pull.
@@ -173,7 +183,6 @@ func (s *Screen) reload() {
 }
 
 func (s *Screen) apply(all snapshot, selected string, one *facts) {
-	s.shown = true
 	s.list.set(all)
 	if s.want != "" && s.list.choose(s.want) {
 		s.want = ""

@@ -187,6 +187,32 @@ func TestTheTableStaysWhereTheUserScrolled(t *testing.T) {
 	s.want("device-149", "Connected 1")
 }
 
+func TestEscapeClosesTheDetailAndAFilterDoesNot(t *testing.T) {
+	s := newStage(t, "thermostat-9", "lamp")
+	s.open("thermostat-9", tabIdentity)
+	s.s.list.search.Entry.SetText("lamp")
+	if s.s.Selected() == "" {
+		t.Fatal("filtering closed the detail")
+	}
+	s.s.list.search.Entry.SetText("")
+	s.s.list.table.Unselect()
+	s.s.list.table.Follow() // both are what Escape does
+	if s.s.Selected() != "" || s.s.detail.content.Visible() {
+		t.Error("the detail is still open")
+	}
+}
+
+func TestAnOlderReadNeverReplacesANewerOne(t *testing.T) {
+	s := newStage(t, "thermostat-9")
+	older := func() func() { s.attempts.Add(attempt.Attempt{}); return s.s.Pull() }()
+	if _, err := s.registry.CreateDevice(t.Context(), registry.NewDevice{UniqueName: "lamp"}); err != nil {
+		t.Fatal(err)
+	}
+	s.pull()
+	older()
+	s.want("lamp", "All 2")
+}
+
 func TestShowFindsADeviceByItsCredentialAndThroughTheFilter(t *testing.T) {
 	s := newStage(t, "thermostat-9", "lamp")
 	s.s.list.search.Entry.SetText("lamp")
@@ -568,4 +594,31 @@ func TestLastCodesSurviveAttemptsThatArePending(t *testing.T) {
 	if c.after != 1 {
 		t.Errorf("the pending attempt will not be read again: after %d", c.after)
 	}
+}
+
+func BenchmarkTenThousandDevices(b *testing.B) {
+	r := onboardtest.NewRegistry()
+	for i := range 10000 {
+		if _, err := r.CreateDevice(b.Context(), registry.NewDevice{UniqueName: fmt.Sprintf("device-%05d", i)}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	vault := &onboardtest.Vault{}
+	p := Params{Registry: r, Bench: onboard.NewBench(onboard.BenchParams{Registry: r, Vault: vault}), Connected: func() map[string]bool { return nil }}
+	var all snapshot
+	b.Run("read", func(b *testing.B) { // off the UI goroutine
+		for b.Loop() {
+			all = read(p, nil)
+		}
+	})
+	b.Run("filter", func(b *testing.B) { // on it
+		for b.Loop() {
+			sorted(filter{only: onlyAll, text: "99"}.apply(all.rows), 1)
+		}
+	})
+	b.Run("sort", func(b *testing.B) { // on it
+		for b.Loop() {
+			sorted(filter{only: onlyAll}.apply(all.rows), 1)
+		}
+	})
 }

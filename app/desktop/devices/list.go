@@ -35,6 +35,7 @@ func newList(s *Screen) *list {
 	l := &list{s: s, filter: filter{only: onlyAll}, chips: map[string]*countChip{}}
 	l.table = newSteady(kit.NewDataTable(func(r row) string { return r.device.SID }, l.columns()...))
 	l.table.OnSelect = func(r row) { s.choose(r.device.SID) }
+	l.table.OnBacklog = func(bool, int) { l.escaped() }
 	l.table.Menu = func(r row) *fyne.Menu { return s.menu(r) }
 	bar := kit.Flow(8)
 	for _, only := range []string{onlyAll, onlyConnected, onlyVirtual, onlyDisabled, onlyNotDeployed} {
@@ -183,6 +184,17 @@ func (l *list) pick(only string) {
 		chip.Choose(name == only)
 	}
 	l.apply()
+}
+
+// escaped closes the detail when the Escape key has dropped the choice. A chosen device that the filters hide stays open.
+func (l *list) escaped() {
+	sid := l.s.Selected()
+	if r, found := l.row(sid); !found || !l.filter.keeps(r) {
+		return
+	}
+	if _, chosen := l.table.Selected(); !chosen {
+		l.s.choose("")
+	}
 }
 
 // clear shows all devices.

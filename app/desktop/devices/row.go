@@ -24,7 +24,7 @@ type row struct {
 	keys, certs int
 	code        attempt.Code // of the last attempt
 	attempts    bool         // there was one
-	search      string       // lower case
+	search      string       // lower case; begins with the name
 }
 
 // credentials says how many there are, in few letters.
@@ -151,7 +151,9 @@ const (
 	onlyNotDeployed = "not deployed"
 )
 
-func (f filter) keeps(r row) bool {
+func (f filter) keeps(r row) bool { return f.keep(&r, strings.Fields(strings.ToLower(f.text))) }
+
+func (f filter) keep(r *row, words []string) bool {
 	switch f.only {
 	case onlyConnected:
 		if !r.connected {
@@ -170,7 +172,7 @@ func (f filter) keeps(r row) bool {
 			return false
 		}
 	}
-	for _, word := range strings.Fields(strings.ToLower(f.text)) {
+	for _, word := range words {
 		if !strings.Contains(r.search, word) {
 			return false
 		}
@@ -180,9 +182,10 @@ func (f filter) keeps(r row) bool {
 
 func (f filter) apply(rows []row) []row {
 	kept := make([]row, 0, len(rows))
-	for _, r := range rows {
-		if f.keeps(r) {
-			kept = append(kept, r)
+	words := strings.Fields(strings.ToLower(f.text))
+	for i := range rows {
+		if f.keep(&rows[i], words) {
+			kept = append(kept, rows[i])
 		}
 	}
 	return kept
@@ -191,19 +194,19 @@ func (f filter) apply(rows []row) []row {
 // orders are the ways to sort; equal rows stay newest first.
 var orders = []struct {
 	name string
-	less func(a, b row) int // nil: newest first
+	less func(a, b *row) int // nil: newest first
 }{
 	{"newest first", nil},
-	{"by name", func(a, b row) int { return cmp.Compare(strings.ToLower(a.name), strings.ToLower(b.name)) }},
-	{"connected first", func(a, b row) int { return truth(b.connected) - truth(a.connected) }},
-	{"worst code first", func(a, b row) int { return worst(b) - worst(a) }},
-	{"disabled first", func(a, b row) int { return truth(a.device.Enabled) - truth(b.device.Enabled) }},
-	{"by deployment", func(a, b row) int { return cmp.Compare(a.deployment, b.deployment) }},
-	{"virtual first", func(a, b row) int { return truth(b.virtual) - truth(a.virtual) }},
-	{"fewest credentials", func(a, b row) int { return a.keys + a.certs - b.keys - b.certs }},
-	{"by fleet", func(a, b row) int { return cmp.Compare(a.fleet, b.fleet) }},
-	{"by identity", func(a, b row) int { return cmp.Compare(a.device.Identity, b.device.Identity) }},
-	{"by SID", func(a, b row) int { return cmp.Compare(a.device.SID, b.device.SID) }},
+	{"by name", func(a, b *row) int { return cmp.Compare(a.search, b.search) }},
+	{"connected first", func(a, b *row) int { return truth(b.connected) - truth(a.connected) }},
+	{"worst code first", func(a, b *row) int { return worst(b) - worst(a) }},
+	{"disabled first", func(a, b *row) int { return truth(a.device.Enabled) - truth(b.device.Enabled) }},
+	{"by deployment", func(a, b *row) int { return cmp.Compare(a.deployment, b.deployment) }},
+	{"virtual first", func(a, b *row) int { return truth(b.virtual) - truth(a.virtual) }},
+	{"fewest credentials", func(a, b *row) int { return a.keys + a.certs - b.keys - b.certs }},
+	{"by fleet", func(a, b *row) int { return cmp.Compare(a.fleet, b.fleet) }},
+	{"by identity", func(a, b *row) int { return cmp.Compare(a.device.Identity, b.device.Identity) }},
+	{"by SID", func(a, b *row) int { return cmp.Compare(a.device.SID, b.device.SID) }},
 }
 
 func truth(b bool) int {
@@ -214,7 +217,7 @@ func truth(b bool) int {
 }
 
 // worst orders refusals before what went well, and that before what never tried.
-func worst(r row) int {
+func worst(r *row) int {
 	switch {
 	case !r.attempts:
 		return -1
@@ -224,11 +227,22 @@ func worst(r row) int {
 	return int(r.code)
 }
 
+// sorted is rows in an order. It sorts numbers: a row is large to move about.
 func sorted(rows []row, order int) []row {
-	if less := orders[order].less; less != nil {
-		slices.SortStableFunc(rows, less)
+	less := orders[order].less
+	if less == nil {
+		return rows
 	}
-	return rows
+	at := make([]int, len(rows))
+	for i := range at {
+		at[i] = i
+	}
+	slices.SortFunc(at, func(a, b int) int { return cmp.Or(less(&rows[a], &rows[b]), a-b) })
+	out := make([]row, len(rows))
+	for i, from := range at {
+		out[i] = rows[from]
+	}
+	return out
 }
 
 // count is how many rows each chip would keep.
@@ -236,8 +250,8 @@ func count(rows []row) map[string]int {
 	n := map[string]int{}
 	for _, only := range []string{onlyAll, onlyConnected, onlyVirtual, onlyDisabled, onlyNotDeployed} {
 		f := filter{only: only}
-		for _, r := range rows {
-			if f.keeps(r) {
+		for i := range rows {
+			if f.keep(&rows[i], nil) {
 				n[only]++
 			}
 		}
