@@ -39,7 +39,7 @@ func (s *Screen) list() fyne.CanvasObject {
 		}
 	}
 	s.empty = newEmptyState(s)
-	return container.NewStack(s.table, s.empty.content)
+	return container.NewStack(container.NewClip(s.table), s.empty.content)
 }
 
 // menu is what a row offers: only what its attempt has.

@@ -15,6 +15,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	box "fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/widget"
 
 	"gatehouse/app/desktop/kit"
 	"gatehouse/app/desktop/meter"
@@ -70,16 +71,17 @@ type Frame struct {
 	ctx context.Context // ends when the window closes
 	end context.CancelFunc
 
-	content *fyne.Container
-	size    *fyne.Container // holds the least size
-	stage   *fyne.Container
-	middle  *fyne.Container // the banner above the stage
-	rail    *fyne.Container
-	header  *header
-	status  *statusBar
-	banner  *banner
-	toasts  *toasts
-	palette *palette // nil while it is closed
+	content  *fyne.Container
+	size     *fyne.Container // holds the least size
+	stage    *fyne.Container
+	middle   *fyne.Container // the banner above the stage
+	rail     *fyne.Container
+	header   *header
+	status   *statusBar
+	banner   *banner
+	toasts   *toasts
+	palette  *palette      // nil while it is closed
+	question *widget.PopUp // the last one; nil once it is answered by Escape
 
 	places  []*place
 	shown   *place

@@ -196,6 +196,14 @@ func TestStoppingAsksWhenDevicesAreConnected(t *testing.T) {
 	require.Equal(t, []string{"stop"}, s.gateway.asked)
 }
 
+func TestEscapeAnswersAQuestionWithNo(t *testing.T) {
+	s := newStage(t, state.State{})
+	s.frame.Confirm("Drop it?", "All is lost.", "Drop", func() { t.Error("it was dropped") })
+	require.NotNil(t, s.overlay())
+	s.window.Canvas().OnTypedKey()(&fyne.KeyEvent{Name: fyne.KeyEscape})
+	require.Nil(t, s.overlay())
+}
+
 func TestATakenPortIsExplainedAndAnotherOneOffered(t *testing.T) {
 	s := newStage(t, state.State{})
 	s.gateway.status = Status{

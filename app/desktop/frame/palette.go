@@ -32,6 +32,7 @@ func (f *Frame) shortcuts() {
 			func(fyne.Shortcut) { do() })
 	}
 	add(fyne.KeyK, f.OpenPalette)
+	f.p.Window.Canvas().SetOnTypedKey(f.typed)
 	for i, key := range []fyne.KeyName{fyne.Key1, fyne.Key2, fyne.Key3, fyne.Key4, fyne.Key5} {
 		add(key, func() {
 			if i < len(f.places) {
@@ -179,7 +180,7 @@ func (p *palette) open(title string) {
 	width, height := min(640, size.Width-40), min(420, size.Height-80)
 	body := box.NewBorder(kit.Down(0, kit.Sized(0, 40, kit.Inset(5, 6, 5, 6, p.field)), kit.Rule()), nil, nil, nil,
 		box.NewClip(&fyne.Container{Layout: headless{}, Objects: []fyne.CanvasObject{p.table}}))
-	p.pop = widget.NewModalPopUp(kit.Sized(width, height, kit.Card(1, body)), p.frame.p.Window.Canvas())
+	p.pop = widget.NewModalPopUp(kit.Sized(width, height, body), p.frame.p.Window.Canvas())
 	p.pop.Show()
 	p.ask("")
 	p.frame.p.Window.Canvas().Focus(p.field)

@@ -47,27 +47,23 @@ func (f *Frame) Confirm(title, lost, verb string, do func()) {
 		kit.NewProse(kit.Run{Text: lost, Type: kit.Body}),
 		kit.Inset(6, 0, 0, 0, kit.Across(8, kit.Spacer(), cancel, agree)),
 	))
-	f.p.Window.Canvas().Focus(cancel)
 }
 
-// modal shows content over the window; Escape closes it.
+// modal shows content over the window; Escape closes it while nothing in it has the keyboard.
 func (f *Frame) modal(width float32, content fyne.CanvasObject) *widget.PopUp {
-	c := f.p.Window.Canvas()
-	card := kit.Panel(kit.Surface, kit.Line, 20, content)
-	pop := widget.NewModalPopUp(kit.Sized(width, 0, card), c)
-	before := c.OnTypedKey()
-	c.SetOnTypedKey(func(e *fyne.KeyEvent) {
-		if e.Name == fyne.KeyEscape && pop.Visible() {
-			pop.Hide()
-			return
-		}
-		if before != nil {
-			before(e)
-		}
-	})
-	pop.Show()
-	pop.Resize(fyne.NewSize(width, card.MinSize().Height)) // again, now that the text has its width
-	return pop
+	padded := kit.Inset(20, 20, 20, 20, content)
+	f.question = widget.NewModalPopUp(kit.Sized(width, 0, padded), f.p.Window.Canvas())
+	f.question.Show()
+	f.question.Resize(fyne.NewSize(width, padded.MinSize().Height)) // again, now that the text has its width
+	return f.question
+}
+
+// typed is asked about keys that nothing else wants.
+func (f *Frame) typed(e *fyne.KeyEvent) {
+	if e.Name == fyne.KeyEscape && f.question != nil {
+		f.question.Hide()
+		f.question = nil
+	}
 }
 
 // Copy implements shell.Shell.

@@ -34,7 +34,7 @@ type codes struct {
 
 func newCodes(s *Screen) *codes {
 	c := &codes{screen: s, bars: container.NewStack()}
-	c.content = kit.Card(14, container.NewBorder(kit.Inset(0, 0, 8, 0, kit.NewText("Return codes, last hour", kit.Title)), nil, nil, nil, container.NewVScroll(c.bars)))
+	c.content = kit.Card(14, container.NewBorder(kit.Inset(0, 0, 8, 0, kit.NewText("Return codes, last hour", kit.Title)), nil, nil, nil, container.NewVScroll(kit.Inset(0, 10, 0, 0, c.bars))))
 	c.draw()
 	return c
 }

@@ -181,7 +181,7 @@ func (s *Screen) apply(shot snapshot) {
 type rightColumn struct{}
 
 const (
-	codesHeight    = 248
+	codesHeight    = 254
 	refusalsHeight = 150
 )
 

@@ -32,7 +32,7 @@ var facts = []struct {
 	value func(*row) string
 }{
 	{"Address", func(r *row) string { return r.remote }},
-	{"Credential", func(r *row) string { return dashed(r.session.CredentialSID) }},
+	{"Credential", func(r *row) string { return r.cred }},
 	{"Client ID", func(r *row) string { return dashed(r.session.ClientID) }},
 	{"Protocol", func(r *row) string { return r.protocol }},
 	{"Session", func(r *row) string { return r.clean }},

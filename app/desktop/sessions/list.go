@@ -14,16 +14,16 @@ import (
 func (s *Screen) list() fyne.CanvasObject {
 	s.table = kit.NewDataTable(func(r *row) string { return r.key },
 		kit.Column[*row]{
-			ID: "state", Label: "State", Width: 72,
+			ID: "state", Label: "State", Width: 66,
 			Create: newStateCell,
 			Update: setState,
 		},
-		kit.TextColumn("device", "Device", 118, kit.Body, func(r *row) string { return r.device }),
-		kit.TextColumn("remote", "Address", 130, kit.Mono, func(r *row) string { return r.remote }),
-		kit.TextColumn("credential", "Credential", 84, kit.Mono.In(kit.Muted), func(r *row) string { return r.cred }),
-		kit.TextColumn("traffic", "In / out", 88, kit.Mono.Right(), func(r *row) string { return r.traffic }),
-		kit.TextColumn("waits", "Waits", 52, kit.Mono.Right(), func(r *row) string { return r.waits }),
-		kit.TextColumn("subscriptions", "Subs", 46, kit.Mono.Right(), func(r *row) string { return strconv.Itoa(len(r.session.Subscriptions)) }),
+		kit.TextColumn("device", "Device", 114, kit.Body, func(r *row) string { return r.device }),
+		kit.TextColumn("remote", "Address", 126, kit.Mono, func(r *row) string { return r.remote }),
+		kit.TextColumn("credential", "Credential", 76, kit.Mono.In(kit.Muted), func(r *row) string { return r.cred }),
+		kit.TextColumn("traffic", "In / out", 84, kit.Mono.Right(), func(r *row) string { return r.traffic }),
+		kit.TextColumn("waits", "Waits", 50, kit.Mono.Right(), func(r *row) string { return r.waits }),
+		kit.TextColumn("subscriptions", "Subs", 42, kit.Mono.Right(), func(r *row) string { return strconv.Itoa(len(r.session.Subscriptions)) }),
 		kit.TextColumn("age", "For", 0, kit.Mono.Right(), func(r *row) string { return r.age }),
 	)
 	s.table.OnSelect = func(r *row) { s.ask(func(q *query) { q.selected = r.key }) }
@@ -32,7 +32,7 @@ func (s *Screen) list() fyne.CanvasObject {
 	s.nothing = kit.NewProse()
 	s.empty = container.NewStack(kit.Centred(360, kit.Down(10, s.nothing)))
 	s.empty.Hide()
-	return container.NewStack(s.table, s.empty)
+	return container.NewStack(container.NewClip(s.table), s.empty)
 }
 
 // menu is what a row offers: only what its session has.

@@ -44,7 +44,7 @@ func newRow(s broker.Session, name string, now time.Time) *row {
 		r.age = words.Span(max(now.Sub(s.Since), 0).Truncate(time.Second))
 	}
 	if s.Connected && !s.KeepAliveDue.IsZero() {
-		r.due = "cut in " + words.Span(max(s.KeepAliveDue.Sub(now), 0).Truncate(time.Second)) + " unless it is heard"
+		r.due = "due in " + words.Span(max(s.KeepAliveDue.Sub(now), 0).Truncate(time.Second))
 	}
 	if !s.Connected {
 		r.remote = "—"

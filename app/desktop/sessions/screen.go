@@ -78,7 +78,7 @@ func New(p Params) *Screen {
 	s := &Screen{p: p, want: query{choice: "all"}}
 	s.detail = newDetail(s)
 	list := kit.Card(1, container.NewBorder(s.filters(), nil, nil, nil, s.list()))
-	s.content = kit.Columns(kit.CardGap, []float32{700, 458}, list, s.detail.content)
+	s.content = kit.Columns(kit.CardGap, []float32{740, 418}, list, s.detail.content)
 	return s
 }
 

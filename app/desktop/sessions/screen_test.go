@@ -96,7 +96,7 @@ func TestADeviceIsShownWithWhatItIsSubscribedTo(t *testing.T) {
 	s.screen.Show(lampSID)
 	s.tick()
 	said := shelltest.Texts(s.screen.detail.content)
-	for _, want := range []string{"lamp", "Live", "192.168.1.44:50000", "MQTT 3.1.1", "1 min, cut in 1 min unless it is heard", "1 204 messages", "demo/#", "QoS 0"} {
+	for _, want := range []string{"lamp", "Live", "192.168.1.44:50000", "MQTT 3.1.1", "1 min, due in 1 min", "1 204 messages", "demo/#", "QoS 0"} {
 		require.Contains(t, said, want)
 	}
 	shelltest.Press(t, s.screen.detail.content, "Show attempt")
