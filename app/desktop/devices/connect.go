@@ -87,7 +87,7 @@ func newConnect(d *detail) *connect {
 		form.Row("Credential", kit.Down(4, form.Narrow(360, v.credential), v.wrong), ""),
 		form.Row("Protocol", form.Narrow(360, v.protocol), ""),
 		form.Row("Session", v.clean, "Off, the session resumes: subscriptions are kept, and what came meanwhile is delivered."),
-		form.Row("Keepalive", kit.Across(8, kit.Sized(90, 0, v.keepAlive), kit.NewText("seconds, 0 to 65535; 0 sends none", kit.Quiet)), ""),
+		form.Row("Keepalive", kit.Across(8, kit.Sized(90, 0, v.keepAlive), kit.NewText("seconds", kit.Quiet)), "From 0 to 65535; 0 sends none."),
 		form.Row("Client ID", form.Narrow(360, v.clientID), "It has no effect here: the session belongs to the device."),
 		form.Row("Last will", kit.Down(8, v.will, v.willRows), "The gateway accepts a will, discards it, and says so in the timeline."),
 	)

@@ -106,8 +106,8 @@ func newDetail(s *Screen) *detail {
 	d.tabs.OnChoose = d.pick
 	d.body = container.NewStack(d.views[0].content())
 	head := kit.Down(6,
-		container.NewBorder(nil, nil, nil, kit.Across(8, d.play, d.more, shut), kit.Clipped(kit.Across(12, d.title, d.state))),
-		kit.Across(8, d.sid, copySID))
+		container.NewBorder(nil, nil, nil, kit.Across(8, d.play, d.more, shut), kit.Clipped(kit.Across(0, d.title))),
+		kit.Clipped(kit.Across(10, d.state, d.sid, copySID)))
 	d.content = kit.Panel(kit.Surface, kit.Line, 1, container.NewBorder(
 		kit.Down(6, kit.Inset(13, 13, 0, 13, head), kit.Inset(0, 13, 0, 13, d.tabs)), nil, nil, nil, d.body))
 	return d

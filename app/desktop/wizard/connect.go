@@ -229,8 +229,9 @@ func (p *connectPage) arrived() fyne.CanvasObject {
 		by = "key"
 	}
 	return kit.Panel(kit.Raised, kit.Good, 14, kit.Down(8,
-		kit.Across(10, kit.NewIcon("check", kit.Good, 24), kit.NewText(p.deviceName()+" is connected", kit.Title)),
-		kit.NewText(a.At.Local().Format("15:04:05")+" from "+a.Remote, kit.Caption),
+		container.NewBorder(nil, nil, kit.Inset(0, 10, 0, 0, kit.NewIcon("check", kit.Good, 22)), nil,
+			kit.Down(0, kit.NewProse(kit.Run{Text: p.deviceName() + " is connected", Type: kit.Title}))),
+		kit.NewProse(kit.Run{Text: a.At.Local().Format("15:04:05") + " from " + a.Remote, Type: kit.Caption}),
 		kit.NewProse(kit.Run{Text: "It proved who it is with its " + by + " " + sid.Short(a.CredentialSID) + ".", Type: kit.Body}),
 		kit.Flow(6, p.timeline(kit.Secondary)),
 	))

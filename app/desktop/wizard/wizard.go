@@ -111,12 +111,12 @@ func (w *Wizard) build() {
 	w.back = kit.NewButton("Back", kit.Secondary, func() { w.show(w.step - 1) })
 	w.later = kit.NewButton("Finish later", kit.Secondary, w.finish)
 	w.next = kit.NewButton("Next", kit.Primary, w.forward)
-	card := kit.Panel(kit.Surface, kit.Line, 24, kit.Down(16,
-		w.title, w.steps, container.New(atLeast(300), w.page), w.problem.Container,
-		kit.Across(10, w.cancel, kit.Spacer(), w.back, w.later, w.next),
-	))
-	w.scroll = container.NewVScroll(kit.Centred(1010, card))
-	w.content = w.scroll
+	page := container.New(atLeast(300), w.page)
+	w.scroll = container.NewVScroll(page)
+	head := kit.Inset(0, 0, 16, 0, kit.Down(16, w.title, w.steps))
+	foot := kit.Inset(16, 0, 0, 0, kit.Down(12, w.problem.Container, kit.Across(10, w.cancel, kit.Spacer(), w.back, w.later, w.next)))
+	panel := kit.Panel(kit.Surface, kit.Line, cardPadding, container.NewBorder(head, foot, nil, nil, w.scroll))
+	w.content = container.New(cardLayout{scroll: w.scroll, page: page}, panel)
 }
 
 // show goes to a step; what was typed stays in its widgets.
@@ -312,18 +312,4 @@ func (w *Wizard) mend() mend.Params {
 		Shell: w.p.Shell, Remedy: w.p.Remedy, RootPEM: func() []byte { return w.p.Endpoint().RootPEM },
 		NewKey: func(string) { w.connect.renew() },
 	}
-}
-
-// atLeast gives a page a height of its own, so that the card stays where it is from step to step.
-type atLeast float32
-
-// MinSize implements fyne.Layout.
-func (h atLeast) MinSize(o []fyne.CanvasObject) fyne.Size {
-	return o[0].MinSize().Max(fyne.NewSize(0, float32(h)))
-}
-
-// Layout implements fyne.Layout.
-func (h atLeast) Layout(o []fyne.CanvasObject, size fyne.Size) {
-	o[0].Resize(size)
-	o[0].Move(fyne.Position{})
 }

@@ -67,7 +67,7 @@ func Card(a attempt.Attempt, title, caption string, buttons ...fyne.CanvasObject
 		cause = append(cause, kit.Run{Text: " " + e.More, Type: kit.Body})
 	}
 	body := kit.Down(8,
-		container.NewBorder(nil, nil, kit.Inset(0, 10, 0, 0, badge), nil, kit.Across(0, kit.NewText(title, kit.Strong))),
+		container.NewBorder(nil, nil, kit.Inset(0, 10, 0, 0, badge), nil, kit.Clipped(kit.Across(0, kit.NewText(title, kit.Strong)))),
 		kit.NewProse(cause...),
 	)
 	if e.Advice != "" {
