@@ -16,7 +16,7 @@ func (s *Screen) list() fyne.CanvasObject {
 	s.table = kit.NewDataTable(func(r *row) string { return r.key },
 		kit.TextColumn("time", "Time", 94, kit.Mono, func(r *row) string { return r.at }),
 		kit.Column[*row]{
-			ID: "code", Label: "Code", Width: 66,
+			ID: "code", Label: "Code", Width: 66, Text: func(r *row) string { return r.code.Label() },
 			Create: func() fyne.CanvasObject { return kit.NewBadge(0) },
 			Update: func(cell fyne.CanvasObject, r *row) { cell.(*kit.Badge).Set(r.code) },
 		},

@@ -146,7 +146,7 @@ type palette struct {
 
 // paletteEntry hands over the keys that move the choice.
 type paletteEntry struct {
-	widget.Entry
+	kit.Entry
 	onKey func(fyne.KeyName) bool
 }
 

@@ -19,7 +19,7 @@ import (
 
 const (
 	mostRefusals = 8   // listed
-	lookedAt     = 200 // attempts among which they are looked for
+	lookedAt     = 500 // attempts among which they are looked for
 )
 
 // refusal is why something was refused lately, and how often.
@@ -62,7 +62,7 @@ func (s *Screen) newsOf(now time.Time) []refusal {
 		if !found {
 			continue
 		}
-		news = append(news, s.newRefusal(whole, tries[why]))
+		news = append(news, s.newRefusal(whole, tries[why], page.Total > len(page.Attempts)))
 	}
 	return news
 }
@@ -75,14 +75,17 @@ func about(a attempt.Attempt) string {
 	return hostOf(a.Remote)
 }
 
-func (s *Screen) newRefusal(a attempt.Attempt, tries int) refusal {
+func (s *Screen) newRefusal(a attempt.Attempt, tries int, more bool) refusal {
 	e := words.Explain(a)
 	r := refusal{id: a.ID, about: about(a), device: a.DeviceSID != "", name: a.DeviceName, code: a.Code, at: a.At, title: e.Short}
 	if a.DeviceName != "" {
 		r.title = a.DeviceName + ": " + lowerFirst(e.Short)
 	}
 	r.detail = a.At.Format("15:04:05") + " · " + hostOf(a.Remote)
-	if tries > 1 {
+	switch {
+	case tries > 1 && more:
+		r.detail += " · " + words.Grouped(tries) + " tries and more"
+	case tries > 1:
 		r.detail += " · " + words.Count(tries, "try", "tries")
 	}
 	r.remedy, r.fix = s.p.Remedy(a)
@@ -132,6 +135,6 @@ func (r *refusals) line(n refusal) fyne.CanvasObject {
 	}
 	buttons.Add(kit.NewButton("Show", kit.Secondary, show))
 	text := kit.Down(0, kit.Clipped(kit.NewText(n.title, kit.Strong)), kit.Clipped(kit.NewText(n.detail, kit.Caption)))
-	line := container.NewBorder(nil, nil, kit.Sized(54, 0, kit.NewBadge(look.Code(n.code))), kit.Inset(2, 0, 2, 10, buttons), text)
+	line := container.NewBorder(nil, nil, kit.Sized(66, 0, kit.NewBadge(look.Code(n.code))), kit.Inset(2, 0, 2, 10, buttons), text)
 	return kit.Down(0, kit.Inset(8, 0, 9, 0, line), kit.Rule())
 }

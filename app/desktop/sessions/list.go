@@ -1,6 +1,8 @@
 package sessions
 
 import (
+	"cmp"
+	"math"
 	"strconv"
 
 	"fyne.io/fyne/v2"
@@ -14,17 +16,18 @@ import (
 func (s *Screen) list() fyne.CanvasObject {
 	s.table = kit.NewDataTable(func(r *row) string { return r.key },
 		kit.Column[*row]{
-			ID: "state", Label: "State", Width: 66,
+			ID: "state", Label: "State", Width: 66, Text: func(r *row) string { return r.state() },
 			Create: newStateCell,
 			Update: setState,
 		},
 		kit.TextColumn("device", "Device", 114, kit.Body, func(r *row) string { return r.device }),
 		kit.TextColumn("remote", "Address", 126, kit.Mono, func(r *row) string { return r.remote }),
 		kit.TextColumn("credential", "Credential", 76, kit.Mono.In(kit.Muted), func(r *row) string { return r.cred }),
-		kit.TextColumn("traffic", "In / out", 84, kit.Mono.Right(), func(r *row) string { return r.traffic }),
-		kit.TextColumn("waits", "Waits", 50, kit.Mono.Right(), func(r *row) string { return r.waits }),
-		kit.TextColumn("subscriptions", "Subs", 42, kit.Mono.Right(), func(r *row) string { return strconv.Itoa(len(r.session.Subscriptions)) }),
-		kit.TextColumn("age", "For", 0, kit.Mono.Right(), func(r *row) string { return r.age }),
+		number("traffic", "In / out", 84, func(r *row) string { return r.traffic }, func(r *row) uint64 { return r.session.In + r.session.Out }),
+		number("waits", "Waits", 50, func(r *row) string { return r.waits }, func(r *row) uint64 { return uint64(r.session.InFlight + r.session.Queued) }),
+		number("subscriptions", "Subs", 42, func(r *row) string { return strconv.Itoa(len(r.session.Subscriptions)) },
+			func(r *row) uint64 { return uint64(len(r.session.Subscriptions)) }),
+		number("age", "For", 0, func(r *row) string { return r.age }, func(r *row) uint64 { return uint64(math.MaxInt64 - max(r.session.Since.Unix(), 0)) }),
 	)
 	s.table.OnSelect = func(r *row) { s.ask(func(q *query) { q.selected = r.key }) }
 	s.table.OnOpen = func(r *row) { s.p.Shell.Go(shell.Devices, r.key) }
@@ -33,6 +36,13 @@ func (s *Screen) list() fyne.CanvasObject {
 	s.empty = container.NewStack(kit.Centred(360, kit.Down(10, s.nothing)))
 	s.empty.Hide()
 	return container.NewStack(container.NewClip(s.table), s.empty)
+}
+
+// number is a column of quantities, sorted by what they are rather than by what they look like.
+func number(id, label string, width float32, text func(*row) string, value func(*row) uint64) kit.Column[*row] {
+	c := kit.TextColumn(id, label, width, kit.Mono.Right(), text)
+	c.Compare = func(a, b *row) int { return cmp.Compare(value(a), value(b)) }
+	return c
 }
 
 // menu is what a row offers: only what its session has.
