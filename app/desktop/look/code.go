@@ -9,10 +9,14 @@ import (
 // Code is an attempt's code as a badge shows it.
 func Code(c attempt.Code) kit.Code {
 	switch c {
-	case attempt.TLS, attempt.NoAnswer:
+	case attempt.TLS:
 		return kit.CodeTLS
-	case attempt.TCP, attempt.Pending:
+	case attempt.TCP:
 		return kit.CodeTCP
+	case attempt.NoAnswer:
+		return kit.CodeNoAnswer
+	case attempt.Pending:
+		return kit.CodePending
 	}
 	return kit.Code(c)
 }

@@ -24,35 +24,17 @@ func countsOf(c attempt.Counts) (all counts) {
 	return all
 }
 
-// codes are the return codes of the last hour as bars; tapping one lists its attempts.
+// codes are the return codes of the last hour as bars; pressing one lists its attempts.
 type codes struct {
-	screen  *Screen
 	content *fyne.Container
-	bars    *fyne.Container
-	shown   counts
+	bars    *kit.CodeBars
 }
 
 func newCodes(s *Screen) *codes {
-	c := &codes{screen: s, bars: container.NewStack()}
-	c.content = kit.Card(14, container.NewBorder(kit.Inset(0, 0, 8, 0, kit.NewText("Return codes, last hour", kit.Title)), nil, nil, nil, container.NewVScroll(kit.Inset(0, 10, 0, 0, c.bars))))
-	c.draw()
-	return c
+	bars := kit.NewCodeBars(func(code kit.Code) { s.p.Fix.Shell.Go(shell.Attempts, codeKey(code)) })
+	title := kit.Inset(0, 0, 8, 0, kit.NewText("Return codes, last hour", kit.Title))
+	content := kit.Card(14, container.NewBorder(title, nil, nil, nil, container.NewVScroll(kit.Inset(0, 10, 0, 0, bars.Column))))
+	return &codes{content: content, bars: bars}
 }
 
-func (c *codes) set(n counts) {
-	if n != c.shown {
-		c.shown = n
-		c.draw()
-	}
-}
-
-func (c *codes) draw() {
-	n := map[kit.Code]int{}
-	for code, count := range c.shown {
-		n[kit.Code(code)] = count
-	}
-	c.bars.Objects = []fyne.CanvasObject{kit.CodeBars(n, func(code kit.Code) {
-		c.screen.p.Fix.Shell.Go(shell.Attempts, codeKey(code))
-	})}
-	c.bars.Refresh()
-}
+func (c *codes) set(n counts) { c.bars.Set(n) }
