@@ -1,10 +1,12 @@
 package broker
 
 import (
+	"bytes"
 	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -67,5 +69,21 @@ func TestPacketsComeThroughHoweverTheyAreCut(t *testing.T) {
 				got++
 			}
 		}
+	}
+}
+
+// TestADeviceThatAcknowledgesWithoutReadingIsNotReadFrom: a PUBREL is owed for every PUBREC, and must not pile up.
+func TestADeviceThatAcknowledgesWithoutReadingIsNotReadFrom(t *testing.T) {
+	g := serve(t)
+	c, _ := g.connect("greedy", true)
+	flood := bytes.Repeat(wire.AppendAck(nil, wire.PUBREC, 7), 4<<20) // 16 MiB
+	require.NoError(t, c.SetWriteDeadline(time.Now().Add(2*time.Second)))
+	_, _ = c.Write(flood)
+	g.hub.mu.Lock()
+	defer g.hub.mu.Unlock()
+	for conn := range g.hub.conns {
+		conn.session.mu.Lock()
+		require.LessOrEqual(t, len(conn.control), 2*controlBytes, "bytes that wait for a device that does not read")
+		conn.session.mu.Unlock()
 	}
 }

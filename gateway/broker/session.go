@@ -169,6 +169,7 @@ func (s *session) acknowledged(c *Conn, packetType byte, id uint16) {
 		if position, stored := s.release(c, id); stored {
 			s.hub.journal.Release(s.device, position)
 		}
+		c.acknowledge(wire.PUBREL, id) // [MQTT-4.3.3-1]
 		return
 	}
 	if position, stored := s.done(c, packetType, id); stored {
@@ -176,7 +177,7 @@ func (s *session) acknowledged(c *Conn, packetType byte, id uint16) {
 	}
 }
 
-// release answers a PUBREC; a PUBREL is owed even for an identifier that is not known. [MQTT-4.3.3-1]
+// release handles a PUBREC; a PUBREL is owed even for an identifier that is not known.
 func (s *session) release(c *Conn, id uint16) (position uint64, stored bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -187,8 +188,6 @@ func (s *session) release(c *Conn, id uint16) (position uint64, stored bool) {
 		s.inFlight[i].released = true
 		position = s.inFlight[i].message.Position
 	}
-	c.control = wire.AppendAck(c.control, wire.PUBREL, id)
-	c.kick()
 	return position, position > 0 && !s.clean
 }
 
