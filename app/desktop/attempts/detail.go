@@ -87,7 +87,7 @@ type detail struct {
 	head     *fyne.Container // tabs, and what stands beside them
 	tabs     *kit.Tabs
 	took     *kit.Text
-	unfold   *kit.Button // so that the keyboard reaches what steps hold
+	unfold   *kit.Button
 	timeline *timeline
 	scroll   *container.Scroll
 	packets  *fyne.Container
@@ -102,9 +102,10 @@ func newDetail(s *Screen) *detail {
 	d := &detail{screen: s, timeline: newTimeline(s.shell.Copy), verdict: container.NewStack(), packets: kit.Down(12), fixed: map[uint64]bool{}}
 	d.tabs = kit.NewTabs("", "Timeline", "Packets")
 	d.took = kit.NewText("", kit.Caption.Right())
-	d.unfold = kit.NewButton("Unfold all", kit.Small, func() { d.timeline.toggleAll(); d.foldLabel() })
+	d.timeline.line.OnFold = d.foldLabel
+	d.unfold = kit.NewButton("Unfold all", kit.Small, d.timeline.line.ToggleAll)
 	d.tabs.OnChoose = func(i int) { d.tab = i; d.turn() }
-	d.scroll = container.NewVScroll(kit.Inset(12, 8, 8, 0, d.timeline.column))
+	d.scroll = container.NewVScroll(kit.Inset(12, 8, 8, 0, d.timeline.line.Content()))
 	d.bytes = container.NewVScroll(kit.Inset(12, 8, 8, 0, d.packets))
 	d.bytes.Hide()
 	d.head = container.NewStack(d.tabs, kit.Across(12, kit.Spacer(), d.took, d.unfold))
@@ -149,7 +150,7 @@ func (d *detail) show(v view) {
 // foldLabel says what the button beside the tabs does.
 func (d *detail) foldLabel() {
 	label := "Unfold all"
-	if d.timeline.allOpen() {
+	if d.timeline.line.AllOpen() {
 		label = "Fold all"
 	}
 	d.unfold.SetLabel(label)

@@ -25,14 +25,13 @@ func (s step) same(o step) bool {
 
 // timeline is the vertical line of steps; each unfolds to its facts where it stands, and stays open while others come.
 type timeline struct {
-	column *fyne.Container
+	line   *kit.Steps
 	steps  []step
-	open   map[string]bool
 	copied func(name, value string)
 }
 
 func newTimeline(copied func(name, value string)) *timeline {
-	return &timeline{column: kit.Down(0), open: map[string]bool{}, copied: copied}
+	return &timeline{line: kit.NewTimeline(), copied: copied}
 }
 
 // set shows steps; nothing happens when they are shown already.
@@ -41,49 +40,14 @@ func (t *timeline) set(steps []step) {
 		return
 	}
 	t.steps = steps
-	t.build()
-}
-
-// toggle unfolds a step, or folds it again.
-func (t *timeline) toggle(key string) {
-	t.open[key] = !t.open[key]
-	t.build()
-}
-
-// toggleAll unfolds every step, or folds all again when they are open.
-func (t *timeline) toggleAll() {
-	open := !t.allOpen()
-	for _, s := range t.steps {
-		t.open[s.key] = open && len(s.facts) > 0
-	}
-	t.build()
-}
-
-// allOpen reports whether there is nothing left to unfold.
-func (t *timeline) allOpen() bool {
-	return !slices.ContainsFunc(t.steps, func(s step) bool { return len(s.facts) > 0 && !t.open[s.key] })
-}
-
-// build puts the line together: whole stretches of it, with the facts of open steps between.
-func (t *timeline) build() {
-	t.column.RemoveAll()
-	var run []kit.Step
-	for _, s := range t.steps {
-		k := kit.Step{Offset: s.offset, State: s.state, Title: s.title, Detail: s.detail}
+	shown := make([]kit.Step, len(steps))
+	for i, s := range steps {
+		shown[i] = kit.Step{Key: s.key, Offset: s.offset, State: s.state, Title: s.title, Detail: s.detail}
 		if len(s.facts) > 0 {
-			k.Open = func() { t.toggle(s.key) }
-		}
-		run = append(run, k)
-		if t.open[s.key] {
-			t.column.Add(kit.Timeline(run))
-			t.column.Add(kit.Inset(2, 0, 10, 62, t.factList(s.facts)))
-			run = nil
+			shown[i].Body = func() fyne.CanvasObject { return t.factList(s.facts) }
 		}
 	}
-	if len(run) > 0 {
-		t.column.Add(kit.Timeline(run))
-	}
-	t.column.Refresh()
+	t.line.Set(shown)
 }
 
 // factList is everything known of a step: a short value beside its name, a long one below it, with a button to copy it.
