@@ -117,16 +117,16 @@ func (s *Screen) Show(key string) {
 
 // NewKey makes a key for a device and shows its secret once: what the fix of a lost secret leads to.
 func (s *Screen) NewKey(deviceSID string) {
-	make := func() {
+	add := func() {
 		s.detail.open(tabCredentials)
 		s.detail.views[tabCredentials].(*credentials).add(onboard.GenerateKey, nil)
 	}
 	s.Show(deviceSID)
 	if s.detail.facts != nil && s.detail.facts.row.device.SID == deviceSID {
-		make()
+		add()
 		return
 	}
-	s.then = make
+	s.then = add
 }
 
 // owner is the device of a credential.
