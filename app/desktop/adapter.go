@@ -18,7 +18,6 @@ import (
 	"gatehouse/app/remedy"
 	"gatehouse/gateway"
 	"gatehouse/gateway/attempt"
-	"gatehouse/gateway/broker"
 	"gatehouse/gateway/listener"
 	"gatehouse/gateway/pki"
 	"gatehouse/gateway/registry"
@@ -192,12 +191,6 @@ func (a settingsOf) Suites() []settings.Suite {
 	}
 	return all
 }
-
-// sessionsOf is for the sessions; embedding names what it takes.
-type sessionsOf struct{ *adapter }
-
-// Sessions is a snapshot.
-func (a sessionsOf) Sessions() []broker.Session { return a.adapter.Sessions() }
 
 // stopped closes a gateway within a bound, whatever devices and disks do.
 func stopped(ctx context.Context, g *gateway.Gateway) error {
