@@ -27,6 +27,14 @@ func (g *Gateway) Start() error {
 }
 
 func (g *Gateway) start() error {
+	if err := g.listen(); err != nil {
+		return err
+	}
+	return g.startHTTP()
+}
+
+// listen listens for devices, if it does not yet.
+func (g *Gateway) listen() error {
 	g.mu.Lock()
 	settings, listening := g.settings, g.state == Listening
 	g.draining = false
@@ -42,10 +50,7 @@ func (g *Gateway) start() error {
 	}
 	g.address = address
 	g.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	return g.startHTTP()
+	return err
 }
 
 func (g *Gateway) startHTTP() error {
@@ -145,8 +150,8 @@ func (g *Gateway) Settings() Settings {
 }
 
 // SetSettings keeps new settings and applies them at once: another port or network rebinds the listener, which ends live
-// connections; other names renew the server's certificate, which does not. When the new port cannot be had, the gateway
-// goes on as before and the error says why.
+// connections; other names renew the server's certificate, which does not. When they cannot be kept, or the new port
+// cannot be had, the gateway goes on as before and the error says why.
 func (g *Gateway) SetSettings(s Settings) error {
 	if err := s.check(); err != nil {
 		return err
@@ -163,13 +168,16 @@ func (g *Gateway) SetSettings(s Settings) error {
 	if err := g.authority.Renew(g.names(s)); err != nil {
 		return fmt.Errorf("server certificate: %w", err)
 	}
-	if err := g.apply(old, s); err != nil {
+	if err := saveSettings(g.config.DataDir, s); err != nil {
 		return errors.Join(err, g.authority.Renew(g.names(old)))
 	}
-	return saveSettings(g.config.DataDir, s)
+	if err := g.apply(old, s); err != nil {
+		return errors.Join(err, saveSettings(g.config.DataDir, old), g.authority.Renew(g.names(old)))
+	}
+	return nil
 }
 
-// apply makes new settings the current ones, and rebinds the listener if it has to move.
+// apply makes new settings the current ones, and rebinds the listener if it has to move; if that fails, it goes back.
 func (g *Gateway) apply(old, s Settings) error {
 	g.mu.Lock()
 	wasListening := g.state != Stopped
@@ -179,22 +187,26 @@ func (g *Gateway) apply(old, s Settings) error {
 	if g.listenAddress(old) == g.listenAddress(s) || !wasListening {
 		return nil
 	}
+	err := g.rebind()
+	if err == nil {
+		_ = g.startHTTP() // nothing that was asked for now; Status tells when it fails
+		return nil
+	}
+	g.hub.SetSyncTopicsOnly(old.SyncTopicsOnly)
+	g.mu.Lock()
+	g.settings = old
+	g.mu.Unlock()
+	return errors.Join(err, g.listen())
+}
+
+// rebind ends all connections and listens where the settings say now.
+func (g *Gateway) rebind() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	if err := g.stop(ctx); err != nil {
 		return err
 	}
-	err := g.start()
-	if err == nil {
-		return nil
-	}
-	g.mu.Lock()
-	g.settings, g.state = old, Stopped
-	g.mu.Unlock()
-	if back := g.start(); back != nil {
-		return errors.Join(err, back)
-	}
-	return err
+	return g.listen()
 }
 
 // SetNetwork lets devices on the network connect, or only this machine's.
@@ -207,6 +219,9 @@ func (g *Gateway) SetNetwork(on bool) error {
 // changed closes the live connections that rest on what has changed in the registry, and discards the sessions of
 // devices that belong to another Sync service now (contract, section 5).
 func (g *Gateway) changed(c registry.Change) {
+	if c.Kind == registry.KindService && c.Deleted {
+		defer g.hub.DropService(c.SID) // what it retained; last, so that its devices end with the cause that they have
+	}
 	if len(c.Affected) == 0 {
 		return
 	}
@@ -251,7 +266,7 @@ func (g *Gateway) mend() {
 	if g.store.Err() == nil || g.isClosed() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(g.background.ctx, 10*time.Second)
 	defer cancel()
 	if err := g.store.Reopen(ctx); err != nil {
 		g.config.Logger.Error("store cannot be opened again", "err", err)
