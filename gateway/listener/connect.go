@@ -25,6 +25,7 @@ func (a *arrival) connect() {
 		a.malformed(header, body, err)
 		return
 	}
+	hideClientID(body, &c)
 	a.recordConnect(header, body, c)
 	v := a.decide(c)
 	clear(c.Password)
@@ -123,6 +124,19 @@ func blank(body []byte, c wire.Connect) {
 	if c.HasUser && !sid.Valid(sid.Key, c.User) {
 		fill(body[end-len(c.User) : end])
 	}
+}
+
+// hideClientID overwrites a client id that is the password: the same secret in another field. A client id has no effect
+// (contract, section 3), so nothing is lost.
+func hideClientID(body []byte, c *wire.Connect) {
+	if !c.Supported() || c.PasswordLength == 0 || c.ClientID != string(c.Password) {
+		return
+	}
+	const levelFlagsKeepAlive, length = 4, 2
+	start := length + len(c.ProtocolName) + levelFlagsKeepAlive + length
+	id := body[start : start+len(c.ClientID)]
+	fill(id)
+	c.ClientID = string(id)
 }
 
 func fill(b []byte) {
