@@ -16,7 +16,7 @@ staticcheck_window() { "$GO" tool staticcheck -tags "$TAGS,e2e,integration" ./..
 tests() { "$GO" test -tags "$TAGS" -timeout 10m ./... | tested; }
 tests_raced() { "$GO" test -race -tags headless -timeout 10m "${raced[@]}" | tested; }
 # Other programs take part below, of whose changes the test cache knows nothing: -count=1.
-tests_of_clients() { CGO_ENABLED=0 "$GO" test -tags "headless integration" -count 1 -timeout 5m ./app/integration/clients; }
+tests_of_clients() { CGO_ENABLED=0 "$GO" test -tags "headless integration" -count 1 -timeout 5m ./app/integration/clients ./app/onboard; }
 tests_of_window() {
   "$GO" build -tags "$TAGS e2e" -o bin/gatehouse-e2e ./app
   "$GO" test -tags "$TAGS e2e" -timeout 5m ./app/desktop/drive/...

@@ -78,7 +78,7 @@ func (d *display) xdotool(args ...string) (string, error) {
 
 // picture is what a window shows, as PNG. The same picture has the same bytes.
 func (d *display) picture(window string) ([]byte, error) {
-	return d.run("import", "-window", window, "-define", "png:exclude-chunks=date,time", "png:-")
+	return d.run("import", "-window", window, "-define", "png:exclude-chunks=date,time", "-depth", "8", "png:-")
 }
 
 // run runs a program on this display and returns its output.

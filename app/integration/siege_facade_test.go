@@ -235,3 +235,31 @@ func TestWhatAServiceRetainedGoesWithIt(t *testing.T) {
 	}
 	eventually(t, "the memory is given back", func() bool { return heap()+messages*size/2 < before })
 }
+
+// TestTwoWhoChangeSettingsAtOnceBothSucceed: a switch does not take back what another one has just changed.
+func TestTwoWhoChangeSettingsAtOnceBothSucceed(t *testing.T) {
+	g := open(t, t.TempDir())
+	for round := range 10 {
+		s := g.Settings()
+		s.Network, s.SyncTopicsOnly = false, false
+		if err := g.SetSettings(s); err != nil {
+			t.Fatal(err)
+		}
+		s.SyncTopicsOnly = true
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if err := g.SetSettings(s); err != nil {
+				t.Error(err)
+			}
+		})
+		wg.Go(func() {
+			if err := g.SetNetwork(false); err != nil {
+				t.Error(err)
+			}
+		})
+		wg.Wait()
+		if !g.Settings().SyncTopicsOnly {
+			t.Fatalf("round %d: a change was lost", round)
+		}
+	}
+}

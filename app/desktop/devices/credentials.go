@@ -60,7 +60,7 @@ func (c credRow) kind() string {
 type credentials struct {
 	d      *detail
 	device registry.Device
-	table  steady[credRow]
+	table  *kit.DataTable[credRow]
 	none   fyne.CanvasObject
 	revoke *kit.Button
 	below  *fyne.Container // a secret that is shown once, or the form of an import
@@ -71,7 +71,7 @@ type credentials struct {
 
 func newCredentials(d *detail) *credentials {
 	v := &credentials{d: d, below: container.NewStack()}
-	v.table = newSteady(kit.NewDataTable(func(c credRow) string { return c.sid },
+	v.table = kit.NewDataTable(func(c credRow) string { return c.sid },
 		kit.Column[credRow]{
 			ID: "kind", Label: "Kind", Width: 104,
 			Create: func() fyne.CanvasObject { return kit.NewText("", kit.Body) },
@@ -89,7 +89,8 @@ func newCredentials(d *detail) *credentials {
 			}
 			return text
 		}),
-	))
+	)
+	v.table.Steady = true
 	v.table.OnSelect = func(credRow) { v.revoke.Enable() }
 	v.table.Menu = v.menu
 	v.revoke = kit.NewButton("Revoke…", kit.Secondary, func() {
@@ -106,7 +107,7 @@ func newCredentials(d *detail) *credentials {
 		v.revoke)
 	v.below.Hide()
 	v.view = container.NewBorder(kit.Inset(12, 14, 12, 14, kit.Down(12, bar, v.below)), nil, nil, nil,
-		container.NewStack(container.NewBorder(kit.Rule(), nil, nil, nil, v.table.object()), v.none))
+		container.NewStack(container.NewBorder(kit.Rule(), nil, nil, nil, v.table), v.none))
 	return v
 }
 
@@ -115,7 +116,7 @@ func (v *credentials) content() fyne.CanvasObject { return v.view }
 func (v *credentials) show(f *facts) {
 	v.device = f.row.device
 	rows := credRows(f)
-	v.table.show(rows)
+	v.table.SetRows(rows)
 	toggle(v.none, len(rows) == 0)
 	if _, some := v.table.Selected(); some {
 		v.revoke.Enable()

@@ -175,11 +175,11 @@ func TestTheTableStaysWhereTheUserScrolled(t *testing.T) {
 		names = append(names, fmt.Sprintf("device-%03d", i))
 	}
 	s := newStage(t, names...)
-	s.s.list.table.scroll.ScrollToOffset(1400)
+	s.s.list.table.ScrollTo(1400)
 	s.connected[s.device("device-150").SID] = true
 	s.attempts.Add(attempt.Attempt{DeviceSID: s.device("device-150").SID})
 	s.pull()
-	if at := s.s.list.table.scroll.GetScrollOffset(); at != 1400 {
+	if at := s.s.list.table.Scrolled(); at != 1400 {
 		t.Errorf("it jumped to %v", at)
 	}
 	s.want("device-149", "Connected 1")

@@ -20,7 +20,7 @@ type list struct {
 	filter  filter
 	order   int
 	sort    *fyne.Container // the chip that says how the rows are sorted
-	table   steady[row]
+	table   *kit.DataTable[row]
 	chips   map[string]*countChip
 	search  *kit.Field
 	full    fyne.CanvasObject
@@ -33,7 +33,8 @@ var columnWidths = []float32{168, 116, 66, 86, 96, 118, 88, 96, 92}
 
 func newList(s *Screen) *list {
 	l := &list{s: s, filter: filter{only: onlyAll}, chips: map[string]*countChip{}}
-	l.table = newSteady(kit.NewDataTable(func(r row) string { return r.device.SID }, l.columns()...))
+	l.table = kit.NewDataTable(func(r row) string { return r.device.SID }, l.columns()...)
+	l.table.Steady = true
 	l.table.OnSelect = func(r row) { s.choose(r.device.SID) }
 	l.table.OnBacklog = func(bool, int) { l.escaped() }
 	l.table.Menu = func(r row) *fyne.Menu { return s.menu(r) }
@@ -54,7 +55,7 @@ func newList(s *Screen) *list {
 	l.none = container.NewCenter(kit.Down(10, kit.NewText("No device matches.", kit.Quiet),
 		kit.Across(0, kit.NewButton("Show all", kit.Secondary, l.clear))))
 	l.none.Hide()
-	clip := container.NewClip(l.table.object())
+	clip := container.NewClip(l.table)
 	clip.ExtendBaseWidget(clip) // else it has no size until somebody asks for its minimum, and nobody asks what is hidden
 	l.full = container.NewBorder(kit.Down(0, kit.Inset(10, 10, 10, 10, top), kit.Rule()), nil, nil, nil, container.NewStack(clip, l.none))
 	l.empty = emptyState(s)
@@ -139,7 +140,7 @@ func (l *list) set(all snapshot) {
 
 func (l *list) apply() {
 	rows := sorted(l.filter.apply(l.all.rows), l.order)
-	l.table.show(rows)
+	l.table.SetRows(rows)
 	some := len(l.all.rows) > 0
 	toggle(l.none, some && len(rows) == 0)
 	toggle(l.full, some)

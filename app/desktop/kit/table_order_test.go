@@ -129,6 +129,24 @@ func TestTheMenuKeyOpensTheMenuOfTheChosenRow(t *testing.T) {
 	}
 }
 
+func TestASteadyTableKeepsItsPlaceAndNeverStandsStill(t *testing.T) {
+	table, w := thingTable(t)
+	table.Steady = true
+	w.Resize(fyne.NewSize(400, 100))
+	table.Select("2")
+	table.ScrollTo(10)
+	table.SetRows([]thing{{"9", "new", "0"}, {"1", "meter-10", "9"}, {"2", "renamed", "10"}, {"3", "meter-2", "1"}})
+	if got := ids(table); got != "9123" || table.Paused() {
+		t.Errorf("rows %s, paused %v", got, table.Paused())
+	}
+	if at := table.Scrolled(); at != 10 {
+		t.Errorf("scrolled to %v", at)
+	}
+	if row, ok := table.Selected(); !ok || row.name != "renamed" {
+		t.Errorf("selected %+v", row)
+	}
+}
+
 func TestNumbersInTextsCountByTheirValue(t *testing.T) {
 	sorted := []string{"", "1", "02", "10", "a", "B", "b2", "b10", "b10x"}
 	for i := range sorted {

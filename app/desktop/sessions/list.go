@@ -29,6 +29,7 @@ func (s *Screen) list() fyne.CanvasObject {
 			func(r *row) uint64 { return uint64(len(r.session.Subscriptions)) }),
 		number("age", "For", 0, func(r *row) string { return r.age }, func(r *row) uint64 { return uint64(math.MaxInt64 - max(r.session.Since.Unix(), 0)) }),
 	)
+	s.table.Steady = true
 	s.table.OnSelect = func(r *row) { s.ask(func(q *query) { q.selected = r.key }) }
 	s.table.OnOpen = func(r *row) { s.p.Shell.Go(shell.Devices, r.key) }
 	s.table.Menu = s.menu

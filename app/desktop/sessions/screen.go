@@ -174,12 +174,11 @@ func (s snapshot) same(o snapshot) bool {
 
 // apply shows a snapshot. Sessions do not arrive one above the other as attempts do: the table never stands still.
 func (s *Screen) apply(shot snapshot) {
-	if s.table.Paused() {
-		s.table.Follow()
-	}
 	s.table.SetRows(shot.rows)
 	if key := s.wanted().selected; key != "" {
-		s.table.Select(key)
+		if chosen, ok := s.table.Selected(); !ok || chosen.key != key {
+			s.table.Select(key)
+		}
 	}
 	s.count.Set(words.Count(shot.live, "connected", "connected") + " · " + words.Count(shot.parked, "parked", "parked"))
 	s.empty.Hidden = len(shot.rows) > 0

@@ -151,9 +151,9 @@ func (c *listenerCard) topics(only bool) {
 	if only == c.shown.SyncTopicsOnly {
 		return
 	}
-	said := "Devices may use any topic. It counts once Gatehouse has been started again."
+	said := "Devices may use any topic."
 	if only {
-		said = "Devices may use topics below sync/ only. It counts once Gatehouse has been started again."
+		said = "Devices may use topics below sync/ only."
 	}
 	c.screen.change("The topics could not be changed", said, func(s *Settings) { s.SyncTopicsOnly = only })
 }

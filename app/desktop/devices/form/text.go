@@ -13,13 +13,13 @@ import (
 // Area is a text of several lines, in the monospace font: a PEM that is pasted, a payload.
 type Area struct {
 	widget.BaseWidget
-	Entry *widget.Entry
+	Entry *kit.Entry
 	lines int
 }
 
 // NewArea makes an empty one that shows so many lines.
 func NewArea(placeholder string, lines int, changed func(string)) *Area {
-	a := &Area{Entry: widget.NewMultiLineEntry(), lines: lines}
+	a := &Area{Entry: kit.NewMultiLineEntry(), lines: lines}
 	a.Entry.Wrapping = fyne.TextWrapOff
 	a.Entry.TextStyle.Monospace = true
 	a.Entry.SetPlaceHolder(placeholder)
