@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"gatehouse/gateway/cause"
 	"gatehouse/gateway/registry"
 	"gatehouse/gateway/rest"
 )
@@ -153,11 +152,16 @@ func (g *Gateway) Settings() Settings {
 // connections; other names renew the server's certificate, which does not. When they cannot be kept, or the new port
 // cannot be had, the gateway goes on as before and the error says why.
 func (g *Gateway) SetSettings(s Settings) error {
+	g.turns.Lock()
+	defer g.turns.Unlock()
+	return g.setSettings(s)
+}
+
+// setSettings does it. The caller has the turn.
+func (g *Gateway) setSettings(s Settings) error {
 	if err := s.check(); err != nil {
 		return err
 	}
-	g.turns.Lock()
-	defer g.turns.Unlock()
 	if g.isClosed() {
 		return ErrClosed
 	}
@@ -211,9 +215,11 @@ func (g *Gateway) rebind() error {
 
 // SetNetwork lets devices on the network connect, or only this machine's.
 func (g *Gateway) SetNetwork(on bool) error {
+	g.turns.Lock()
+	defer g.turns.Unlock()
 	s := g.Settings()
 	s.Network = on
-	return g.SetSettings(s)
+	return g.setSettings(s)
 }
 
 // changed closes the live connections that rest on what has changed in the registry, and discards the sessions of
@@ -235,17 +241,12 @@ func (g *Gateway) changed(c registry.Change) {
 		if !parked {
 			continue
 		}
-		service, why := "", cause.DeviceDeleted
 		if device, found := g.registry.Device(deviceSID); found {
-			if service, why = g.registry.EffectiveService(device); service == had {
+			if service, _ := g.registry.EffectiveService(device); service == had {
 				continue
 			}
-			if why == "" {
-				why = cause.ServiceChanged
-			}
 		}
-		g.listener.Disconnect(deviceSID, why)
-		g.hub.DropSession(deviceSID)
+		g.hub.DropSessionOf(deviceSID, had) // the device may have come back meanwhile, with a session of its new service
 	}
 }
 

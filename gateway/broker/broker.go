@@ -139,6 +139,23 @@ func (h *Hub) DropSession(deviceSID string) bool {
 	return s != nil
 }
 
+// DropSessionOf discards a device's session if it belongs to this Sync service, and leaves one of another service alone. A
+// connection that is still open is ended with service_changed.
+func (h *Hub) DropSessionOf(deviceSID, serviceSID string) bool {
+	h.mu.Lock()
+	s := h.sessions[deviceSID]
+	if s == nil || s.service.sid != serviceSID {
+		h.mu.Unlock()
+		return false
+	}
+	c := h.end(s)
+	h.mu.Unlock()
+	if c != nil {
+		c.Kill(cause.ServiceChanged)
+	}
+	return true
+}
+
 // DropService discards the sessions and retained messages of a Sync service; open connections are ended with
 // service_changed.
 func (h *Hub) DropService(serviceSID string) {

@@ -530,3 +530,16 @@ func TestSnapshotsTellWhoIsThereAndWhatWent(t *testing.T) {
 	assert.False(t, s.Connected)
 	assert.Zero(t, s.KeepAliveDue)
 }
+
+func TestDroppingTheSessionOfAnEarlierServiceLeavesTheNewOneAlone(t *testing.T) {
+	g := serve(t)
+	c, _ := g.connectWith(wire.Connect{ClientID: "mover", KeepAlive: 60, HasUser: true, User: "IS2"})
+	assert.False(t, g.hub.DropSessionOf("mover", "IS1"))
+	assert.False(t, g.hub.DropSessionOf("nobody", "IS1"))
+	assert.Equal(t, byte(1), c.subscribe(1, "x", 1))
+	assert.True(t, g.hub.DropSessionOf("mover", "IS2"))
+	c.closed()
+	assert.Equal(t, cause.ServiceChanged, g.ended("mover", 0).Cause)
+	_, found := g.session("mover")
+	assert.False(t, found)
+}
