@@ -2,6 +2,7 @@ package listener
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"strconv"
 	"testing"
@@ -225,5 +226,40 @@ func TestTheLobbyCountsPerAddress(t *testing.T) {
 	}
 	if len(b.guests) != 13 || b.silent.Len() != 13 {
 		t.Errorf("%d guests, %d silent", len(b.guests), b.silent.Len())
+	}
+}
+
+func TestThoseWhoSpokeAndDallyMakeRoomToo(t *testing.T) {
+	now := time.Unix(0, 0)
+	b := lobby{max: 2, perAddress: -1, now: func() time.Time { return now }}
+	s := &shift{}
+	var conns []net.Conn
+	enter := func() (*guest, bool) {
+		mine, theirs := net.Pipe()
+		conns = append(conns, mine, theirs)
+		return b.enter(theirs, s)
+	}
+	defer func() {
+		for _, c := range conns {
+			_ = c.Close()
+		}
+	}()
+	first, _ := enter()
+	second, _ := enter()
+	b.spoke(first)
+	b.spoke(second)
+	if _, ok := enter(); ok {
+		t.Error("a guest that may be busy with its handshake had to go")
+	}
+	now = now.Add(dallying)
+	if _, ok := enter(); !ok {
+		t.Error("the newcomer was turned away for one that dallies")
+	}
+	if !b.wasCut(first) || b.wasCut(second) {
+		t.Errorf("cut: the first %v, the second %v", b.wasCut(first), b.wasCut(second))
+	}
+	b.leave(second)
+	if b.spoken.Len() != 0 || b.silent.Len() != 1 {
+		t.Errorf("%d spoken, %d silent", b.spoken.Len(), b.silent.Len())
 	}
 }

@@ -5,18 +5,22 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"time"
 )
 
 // lobby holds the connections that have no verdict yet. It is a limit and not a queue: nobody waits to be let in. When
 // it is full the oldest of those who have not even sent a whole ClientHello makes room, so that silent peers never keep a
-// device out; when all have spoken, the newcomer is turned away.
+// device out; then the oldest of those who sent one and have dallied since. When all are busy, the newcomer is turned
+// away.
 type lobby struct {
 	max, perAddress int
+	now             func() time.Time // nil: time.Now
 
 	mu     sync.Mutex
 	guests map[*guest]struct{}
 	byAddr map[netip.Prefix]int
 	silent list.List // of *guest, oldest first
+	spoken list.List // of *guest, who spoke first first
 	// leaving are those that have been answered and have a moment to take it; they do not count.
 	leaving map[*guest]struct{}
 }
@@ -27,9 +31,15 @@ type guest struct {
 	shift   *shift
 	addr    netip.Prefix
 	exempt  bool
-	waiting *list.Element // in lobby.silent; nil once it has spoken
+	waiting *list.Element // in lobby.silent, or once it has spoken in lobby.spoken
+	spokeAt time.Time     // when it sent its ClientHello; zero before
 	cut     bool          // it had to make room, or the gateway stops
 }
+
+// dallying is how long a peer may take from its ClientHello to its CONNECT before it has to make room in a full lobby. A
+// handshake takes some milliseconds of work, and a slow board's not a second; but when a thousand arrive at once each waits for
+// the processor.
+const dallying = 3 * time.Second
 
 // enter lets a connection in, or reports false.
 func (b *lobby) enter(conn net.Conn, s *shift) (*guest, bool) {
@@ -45,12 +55,10 @@ func (b *lobby) enter(conn net.Conn, s *shift) (*guest, bool) {
 	}
 	var room *guest
 	if b.max >= 0 && len(b.guests) >= b.max {
-		oldest := b.silent.Front()
-		if oldest == nil {
+		if room = b.makesRoom(); room == nil {
 			b.mu.Unlock()
 			return nil, false
 		}
-		room = oldest.Value.(*guest)
 		room.cut = true
 		b.remove(room)
 	}
@@ -64,14 +72,35 @@ func (b *lobby) enter(conn net.Conn, s *shift) (*guest, bool) {
 	return g, true
 }
 
+// makesRoom is the guest that has to go for a newcomer; nil when none has to. Called with mu held.
+func (b *lobby) makesRoom() *guest {
+	if oldest := b.silent.Front(); oldest != nil {
+		return oldest.Value.(*guest)
+	}
+	if oldest := b.spoken.Front(); oldest != nil {
+		if g := oldest.Value.(*guest); b.time().Sub(g.spokeAt) >= dallying {
+			return g
+		}
+	}
+	return nil
+}
+
+func (b *lobby) time() time.Time {
+	if b.now == nil {
+		return time.Now()
+	}
+	return b.now()
+}
+
 // spoke says that a guest is no silent peer.
 func (b *lobby) spoke(g *guest) {
 	b.mu.Lock()
-	if g.waiting != nil {
+	defer b.mu.Unlock()
+	if _, there := b.guests[g]; there && g.spokeAt.IsZero() {
 		b.silent.Remove(g.waiting)
-		g.waiting = nil
+		g.spokeAt = b.time()
+		g.waiting = b.spoken.PushBack(g)
 	}
-	b.mu.Unlock()
 }
 
 // leave is called at the verdict and at the end.
@@ -102,10 +131,11 @@ func (b *lobby) remove(g *guest) {
 	if b.byAddr[g.addr]--; b.byAddr[g.addr] == 0 {
 		delete(b.byAddr, g.addr)
 	}
-	if g.waiting != nil {
-		b.silent.Remove(g.waiting)
-		g.waiting = nil
+	waitingIn := &b.silent
+	if !g.spokeAt.IsZero() {
+		waitingIn = &b.spoken
 	}
+	waitingIn.Remove(g.waiting)
 }
 
 // wasCut reports whether the guest had to make room.

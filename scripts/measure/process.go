@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -148,13 +149,31 @@ func measureWindow(program, dir string, lasting time.Duration) error {
 		p := &process{Cmd: exec.Command(program, append([]string{"--data", filepath.Join(dir, "window"), "--mqtt", "127.0.0.1:0", "--http", "off"}, args...)...)}
 		p.Env = append(os.Environ(), "DISPLAY=:"+strings.TrimSpace(display), "WAYLAND_DISPLAY=", "LIBGL_ALWAYS_SOFTWARE=1", "HOME="+dir)
 		p.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+		began := time.Now()
 		if err := p.Start(); err != nil {
 			return err
 		}
-		time.Sleep(5 * time.Second) // until it has been drawn
+		if err := awaitWindow(p.Env); err != nil {
+			p.stop()
+			return err
+		}
+		row("window "+what+": start to first window", "%d ms", time.Since(began).Milliseconds())
+		time.Sleep(5 * time.Second) // start-up is neither rest nor demo
 		row("window "+what+", software GL, 1280×800: CPU of one core", "%.1f %%", p.load(lasting))
 		row("window "+what+": memory", "%d MB", p.memory()/mega)
 		p.stop()
 	}
 	return nil
+}
+
+// awaitWindow waits until the window can be seen.
+func awaitWindow(env []string) error {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		search := exec.Command("xdotool", "search", "--onlyvisible", "--name", "^Gatehouse$")
+		search.Env = env
+		if search.Run() == nil {
+			return nil
+		}
+	}
+	return errors.New("no window within 30 s")
 }
