@@ -37,7 +37,6 @@ func (s *Store) setAside(damaged *DamagedError) error {
 	if err := os.Rename(s.root(), target); err != nil {
 		return fmt.Errorf("%w; it could not be set aside: %w", damaged, err)
 	}
-	s.params.Logger.Error("the store is damaged", "file", damaged.File, "reason", damaged.Reason, "set_aside", target)
 	damaged.SetAside = target
 	return damaged
 }
