@@ -41,6 +41,9 @@ type Config struct {
 	Now    func() time.Time // nil is time.Now
 	// OnAttempt is told each attempt once it is decided, and must not block. May be nil.
 	OnAttempt func(attempt.Attempt)
+	// Drain is how long a gateway that stops still answers newcomers, with code 3, before it closes its port; zero stands
+	// for 300 ms.
+	Drain time.Duration
 }
 
 // State is what the gateway does as a whole.
@@ -141,6 +144,9 @@ func (c *Config) complete() (err error) {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Drain <= 0 {
+		c.Drain = 300 * time.Millisecond
 	}
 	for _, name := range c.Names {
 		if err := checkName(name); err != nil {

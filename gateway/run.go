@@ -96,7 +96,15 @@ func (g *Gateway) Stop(ctx context.Context) error {
 func (g *Gateway) stop(ctx context.Context) error {
 	g.mu.Lock()
 	g.draining = true
+	listening := g.state == Listening
 	g.mu.Unlock()
+	if listening {
+		// Who is on the way in learns that it is to try again later (contract, section 4), rather than find a closed port.
+		select {
+		case <-ctx.Done():
+		case <-time.After(g.config.Drain):
+		}
+	}
 	err := g.listener.Close(ctx)
 	g.mu.Lock()
 	g.state, g.address, g.problem = Stopped, nil, nil

@@ -317,6 +317,27 @@ func TestStopRefusesAndStartGoesOn(t *testing.T) {
 	}
 }
 
+func TestWhoComesWhileTheGatewayStopsIsToldToTryLater(t *testing.T) {
+	g, err := gateway.Open(gateway.Config{DataDir: t.TempDir(), MQTTAddr: "127.0.0.1:0", HTTPAddr: "off", Drain: 2 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_, twin, o := device(t, g, "late")
+	expect(t, g, twin, o, 0, cause.Accepted)
+	stopped := make(chan error, 1)
+	go func() { stopped <- g.Close() }()
+	eventually(t, "code 3", func() bool { return twin.Connect(t.Context(), o).Code == 3 })
+	if a := last(t, g); a.Cause != cause.Draining {
+		t.Errorf("recorded %s", a.Cause)
+	}
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+}
+
 // TestADisableNeverLosesARaceWithAConnect: whatever the order, a disabled device has no live connection in the end.
 func TestADisableNeverLosesARaceWithAConnect(t *testing.T) {
 	g := open(t, t.TempDir())
