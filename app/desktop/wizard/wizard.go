@@ -127,6 +127,9 @@ func (w *Wizard) show(step int) {
 	w.step = step
 	w.problem.Say("")
 	w.watching.Store(nil)
+	if c := fyne.CurrentApp().Driver().CanvasForObject(w.page); c != nil {
+		c.Unfocus() // a field of the step that goes would go on taking what is typed
+	}
 	switch step {
 	case stepDevice:
 		w.device.enter()

@@ -408,3 +408,17 @@ func TestNoPullWhileNothingIsWaitedFor(t *testing.T) {
 		t.Error("a wizard that is over still looks")
 	}
 }
+
+func TestTypingOnALaterStepDoesNotRenameTheDevice(t *testing.T) {
+	s := newStage(t)
+	s.name("lamp")
+	c := s.shell.Window().Canvas()
+	c.Focus(s.w.device.name.Entry)
+	s.press("Next")
+	if f := c.Focused(); f != nil {
+		f.TypedRune('z')
+	}
+	if got := s.w.device.name.Entry.Text; got != "lamp" {
+		t.Errorf("the name is now %q", got)
+	}
+}
