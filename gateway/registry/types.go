@@ -108,6 +108,21 @@ type Service struct {
 	FriendlyName string    `json:"friendly_name"`
 	Created      time.Time `json:"created"`
 	Updated      time.Time `json:"updated"`
+
+	WebhookURL                    string `json:"webhook_url,omitempty"` // empty: none
+	ACLEnabled                    bool   `json:"acl_enabled,omitempty"` // devices need permissions
+	WebhooksFromRESTEnabled       bool   `json:"webhooks_from_rest_enabled,omitempty"`
+	ReachabilityWebhooksEnabled   bool   `json:"reachability_webhooks_enabled,omitempty"`
+	ReachabilityDebouncingEnabled bool   `json:"reachability_debouncing_enabled,omitempty"`
+	ReachabilityDebouncing        int    `json:"reachability_debouncing_window,omitempty"` // ms; 0 stands for 5000
+}
+
+// ReachabilityDebouncingWindow is for how long, in ms, a device must stay away or back before that is told.
+func (s Service) ReachabilityDebouncingWindow() int {
+	if s.ReachabilityDebouncing == 0 {
+		return defaultDebouncingTime
+	}
+	return s.ReachabilityDebouncing
 }
 
 // Tombstone remembers a credential that was removed, so that its use can be explained.
