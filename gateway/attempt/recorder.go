@@ -50,6 +50,30 @@ func (r *Recorder) Warn(why cause.ID, facts ...Fact) {
 	})
 }
 
+// Warn adds a warning to an attempt that its own Recorder may have left already, and reports whether it is still kept. It
+// is for what is found out about a connection later, or about the session that it left behind. Of one cause the first 16 are
+// kept, so that a device which goes on and on hides nothing else.
+func (l *Log) Warn(id uint64, why cause.ID, facts ...Fact) bool {
+	rec := l.find(id)
+	if rec == nil {
+		return false
+	}
+	rec.mu.Lock()
+	began, times := rec.attempt.At, 0
+	for _, s := range rec.attempt.Steps {
+		if s.Kind == Warning && s.Fact("cause") == string(why) {
+			times++
+		}
+	}
+	rec.mu.Unlock()
+	if times < maxWarningsOfACause {
+		(&Recorder{log: l, record: rec, began: began}).Warn(why, facts...)
+	}
+	return true
+}
+
+const maxWarningsOfACause = 16
+
 // Packet keeps the bytes of a packet, and reports whether the next one would be kept as well. The bytes are copied; a
 // password in them is blanked by the caller.
 func (r *Recorder) Packet(outbound bool, b []byte) (more bool) {
