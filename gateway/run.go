@@ -69,7 +69,7 @@ func (g *Gateway) startHTTP() error {
 	g.mu.Lock()
 	g.http = server
 	g.mu.Unlock()
-	return nil
+	return g.publishAPI()
 }
 
 // healthy is what /healthz answers: nil while devices can be served.
@@ -132,7 +132,7 @@ func (g *Gateway) Close() error {
 	g.mu.Unlock()
 	g.turns.Unlock() // background.end waits for work that may wait for its turn
 	if server != nil {
-		err = errors.Join(err, server.Close(ctx))
+		err = errors.Join(err, server.Close(ctx), g.publishAPI())
 	}
 	g.hub.Close()
 	g.background.end()

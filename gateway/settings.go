@@ -23,8 +23,14 @@ type Settings struct {
 	Names []string `json:"names,omitempty"`
 	// SyncTopicsOnly refuses topics that are not below sync/ (contract, section 6).
 	SyncTopicsOnly bool `json:"sync_topics_only,omitempty"`
-	// Limits and PostQuantum take effect when the gateway is opened the next time.
-	Limits Limits `json:"limits,omitzero"`
+	// StrictPublishes disconnects a device whose message to a Sync object is refused; otherwise it is acknowledged,
+	// changes nothing and is reported (contract, section 6).
+	StrictPublishes bool `json:"strict_publishes,omitempty"`
+	// Durable says when what is acknowledged must be on the disk itself: empty, within a second, so that it survives the
+	// process being killed at once and a power cut a second later; DurableAlways, before it is acknowledged. It, Limits
+	// and PostQuantum take effect when the gateway is opened the next time.
+	Durable string `json:"durable,omitempty"`
+	Limits  Limits `json:"limits,omitzero"`
 	// PostQuantum adds the key exchange X25519MLKEM768 (contract, section 1).
 	PostQuantum bool `json:"post_quantum,omitempty"`
 }
@@ -35,12 +41,19 @@ type Limits struct {
 	ConnectsPerSecondPerAddress int `json:"connects_per_second_per_address,omitempty"` // default 500
 	Unfinished                  int `json:"unfinished_handshakes,omitempty"`           // in total; default 1 000
 	UnfinishedPerAddress        int `json:"unfinished_handshakes_per_address,omitempty"`
-	Window                      int `json:"window,omitempty"`       // QoS 1 and 2 messages in flight to a device; default 100
-	PacketBytes                 int `json:"packet_bytes,omitempty"` // default 256 KiB
+	Window                      int `json:"window,omitempty"`           // QoS 1 and 2 messages in flight to a device; default 100
+	PacketBytes                 int `json:"packet_bytes,omitempty"`     // default 256 KiB
+	SessionMessages             int `json:"session_messages,omitempty"` // QoS 1 and 2, waiting for a device; default 100 000
+	SessionBytes                int `json:"session_bytes,omitempty"`    // of those; default 256 MiB
+	ObjectHistory               int `json:"object_history,omitempty"`   // revisions remembered of each Sync object; default 50
 }
 
+// DurableAlways is the value of Settings.Durable that has every write on the disk before it is acknowledged.
+const DurableAlways = "always"
+
 func (l Limits) check() error {
-	for _, n := range []int{l.ConnectsPerSecond, l.ConnectsPerSecondPerAddress, l.Unfinished, l.UnfinishedPerAddress, l.Window, l.PacketBytes} {
+	for _, n := range []int{l.ConnectsPerSecond, l.ConnectsPerSecondPerAddress, l.Unfinished, l.UnfinishedPerAddress, l.Window, l.PacketBytes,
+		l.SessionMessages, l.SessionBytes, l.ObjectHistory} {
 		if n < 0 {
 			return fmt.Errorf("limit %d: a limit is a number above 0, or 0 for the default", n)
 		}
@@ -80,6 +93,9 @@ func (s Settings) check() error {
 			return err
 		}
 	}
+	if s.Durable != "" && s.Durable != DurableAlways {
+		return fmt.Errorf("durable %q: write %q, or leave it out", s.Durable, DurableAlways)
+	}
 	return s.Limits.check()
 }
 
@@ -116,7 +132,18 @@ func checkName(name string) error {
 
 func (s Settings) equal(o Settings) bool {
 	return s.Port == o.Port && s.Network == o.Network && s.SyncTopicsOnly == o.SyncTopicsOnly &&
-		s.Limits == o.Limits && s.PostQuantum == o.PostQuantum && slices.Equal(s.Names, o.Names)
+		s.StrictPublishes == o.StrictPublishes && s.Durable == o.Durable && s.Limits == o.Limits && s.PostQuantum == o.PostQuantum && slices.Equal(s.Names, o.Names)
+}
+
+// peekSettings reads the settings of a data folder that another instance may have; what cannot be understood stands for the
+// defaults, and nothing is set aside.
+func peekSettings(dir string) Settings {
+	var s Settings
+	content, err := os.ReadFile(filepath.Join(dir, settingsFile))
+	if err != nil || json.Unmarshal(content, &s) != nil || s.check() != nil {
+		return Settings{}
+	}
+	return s
 }
 
 // loadSettings reads the settings of a data folder. A file that cannot be understood is set aside, never overwritten;
