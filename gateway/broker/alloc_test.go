@@ -14,7 +14,7 @@ func TestRoutingAtQoS0AllocatesTheMessageOnly(t *testing.T) {
 	open := func(device string) *Conn {
 		near, far := net.Pipe()
 		t.Cleanup(func() { _, _ = near.Close(), far.Close() })
-		c, _, _ := h.Open(near, Hello{DeviceSID: device, Level: wire.Level311})
+		c, _, _, _ := h.Open(near, Hello{DeviceSID: device, Level: wire.Level311})
 		return c
 	}
 	publisher, subscriber := open("p"), open("s")

@@ -186,7 +186,7 @@ func BenchmarkIdleSession(b *testing.B) {
 		before := held()
 		for i := range sessions {
 			a, d := net.Pipe()
-			c, _, _ := g.hub.Open(a, Hello{DeviceSID: fmt.Sprint("d", i), ServiceSID: "IS1", Level: 4, KeepAlive: 60})
+			c, _, _, _ := g.hub.Open(a, Hello{DeviceSID: fmt.Sprint("d", i), ServiceSID: "IS1", Level: 4, KeepAlive: 60})
 			near = append(near, d)
 			go c.Run()
 			_, err := io.ReadFull(d, make([]byte, 4))

@@ -40,6 +40,12 @@ type Settings struct {
 	// RetainedMessages and RetainedBytes bound what a service retains; defaults 10 000 and 64 MiB (contract, section 6).
 	RetainedMessages int
 	RetainedBytes    int
+	// SessionMessages and SessionBytes bound the QoS 1 and 2 messages that wait for one device; beyond them its session is
+	// discarded as a whole. Defaults 100 000 and 256 MiB.
+	SessionMessages int
+	SessionBytes    int64
+	// Subscriptions is how many filters a session may have; default 10 000.
+	Subscriptions int
 	// SyncTopicsOnly refuses topics that do not begin with "sync/".
 	SyncTopicsOnly bool
 }
@@ -56,6 +62,11 @@ func (s Settings) withDefaults() Settings {
 	def(&s.MaxPacket, 256<<10)
 	def(&s.RetainedMessages, 10_000)
 	def(&s.RetainedBytes, 64<<20)
+	def(&s.SessionMessages, 100_000)
+	def(&s.Subscriptions, 10_000)
+	if s.SessionBytes <= 0 {
+		s.SessionBytes = 256 << 20
+	}
 	s.Window = min(s.Window, 65_535)
 	if s.SlowDown <= 0 {
 		s.SlowDown = 20 * time.Millisecond
@@ -70,8 +81,13 @@ func (s Settings) withDefaults() Settings {
 type Params struct {
 	Settings Settings
 	Journal  Journal          // durability; nil keeps everything in memory only
+	Log      Log              // where sessions and retained messages are stored; nil: in memory only
+	Objects  Objects          // behind topics below sync/; nil: those are refused
 	Now      func() time.Time // for times that are shown; nil is time.Now
 	Logger   *slog.Logger     // nil is silent
+	// OnCommit, when not nil, is told of each record that was written: how long that took, and for how many packets and
+	// other steps it was. It must not wait.
+	OnCommit func(took time.Duration, entries int)
 }
 
 // Hub holds the sessions of all devices and routes between them.
@@ -101,7 +117,10 @@ type service struct {
 	retained   retained
 }
 
-// New makes a Hub.
+// Open makes a Hub with the sessions, queued messages and retained messages that Params.Log holds.
+func Open(p Params) (*Hub, error) { return New(p), nil }
+
+// New makes a Hub without a log: Params.Log is left aside.
 func New(p Params) *Hub {
 	h := &Hub{
 		settings: p.Settings.withDefaults(), journal: p.Journal, now: p.Now, log: p.Logger,

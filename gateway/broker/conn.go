@@ -77,8 +77,9 @@ type Conn struct {
 
 // Open attaches a connection to its device's session, which it makes anew when there is none or one of the two is clean
 // (MQTT 3.1.1, 3.1.2.4). present is the session-present bit of 3.1.1, pending the number of messages that wait. A
-// session that belongs to another Sync service is discarded first. Run must follow.
-func (h *Hub) Open(nc net.Conn, hello Hello) (c *Conn, present bool, pending int) {
+// session that belongs to another Sync service is discarded first. Run must follow. An error means that the session's
+// beginning or end could not be stored: nothing has changed, and there is no connection.
+func (h *Hub) Open(nc net.Conn, hello Hello) (c *Conn, present bool, pending int, err error) {
 	c = &Conn{hub: h, net: nc, hello: hello, killed: make(chan struct{})}
 	c.tapping.Store(hello.Tap != nil)
 	c.in.conn = c
@@ -96,7 +97,7 @@ func (h *Hub) Open(nc net.Conn, hello Hello) (c *Conn, present bool, pending int
 	c.session.mu.Lock()
 	pending = len(c.session.inFlight) + c.session.queued.len()
 	c.session.mu.Unlock()
-	return c, c.present, pending
+	return c, c.present, pending, nil
 }
 
 // attach gives c its session and returns a connection that should not have been there. Called with h.mu held.

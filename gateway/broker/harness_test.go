@@ -149,7 +149,7 @@ func (g *gate) connection(raw net.Conn) {
 		d.cur.Kill(cause.TakenOver)
 		<-d.gone
 	}
-	c, _, _ := g.hub.Open(nc, hello)
+	c, _, _, _ := g.hub.Open(nc, hello)
 	gone := make(chan struct{})
 	d.cur, d.gone = c, gone
 	d.mu.Unlock()

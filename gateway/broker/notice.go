@@ -14,6 +14,11 @@ const (
 	NotSyncTopic NoticeKind = "not_sync_topic" // "Sync topics only" is on
 	SyncWildcard NoticeKind = "sync_wildcard"  // a wildcard under sync/
 	NotRetained  NoticeKind = "not_retained"   // delivered, but what the service may retain is used up
+
+	InvalidFilter   NoticeKind = "invalid_filter"         // a filter whose wildcards are misplaced
+	TooManyFilters  NoticeKind = "too_many_subscriptions" // the session has as many as it may
+	SessionOverflow NoticeKind = "session_overflow"       // too much waited: the session was discarded; see Lost
+	NoObjects       NoticeKind = "no_objects"             // a topic below sync/, where nothing serves it
 )
 
 // Notice is a report on something that a device did without effect.
@@ -25,6 +30,7 @@ type Notice struct {
 	AttemptID uint64
 	Topic     string // topic or filter
 	Times     int    // how often in a row
+	Lost      int    // session_overflow: messages that waited
 }
 
 // noticesKept bounds the ring.

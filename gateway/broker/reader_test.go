@@ -18,7 +18,7 @@ func TestTheReaderTakesMemoryForWhatCameAndNotForWhatIsClaimed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := New(Params{})
 		near, far := net.Pipe()
-		c, _, _ := h.Open(near, Hello{DeviceSID: "d", Level: 4, Clean: true})
+		c, _, _, _ := h.Open(near, Hello{DeviceSID: "d", Level: 4, Clean: true})
 		go c.Run()
 		send := func(b string) {
 			_, err := far.Write([]byte(b))

@@ -276,7 +276,7 @@ func TestRetainedMessagesAreBoundedByService(t *testing.T) {
 // pair serves one connection over a pipe, for tests whose time is not the real one.
 func pair(t *testing.T, h *Hub, hello Hello) (device net.Conn, ended <-chan End) {
 	near, far := net.Pipe()
-	c, _, _ := h.Open(near, hello)
+	c, _, _, _ := h.Open(near, hello)
 	ends := make(chan End, 1)
 	go func() { ends <- c.Run() }()
 	t.Cleanup(func() { _ = far.Close() })

@@ -32,6 +32,7 @@ type Session struct {
 
 	Subscriptions    []Subscription // by filter
 	InFlight, Queued int            // QoS 1 and 2: sent and unacknowledged, and waiting
+	QueuedBytes      int64          // of both, with what each is counted beside its topic and payload
 
 	In, Out           uint64 // messages
 	BytesIn, BytesOut uint64
@@ -54,6 +55,10 @@ type Stats struct {
 	Dropped                 uint64 // QoS 0 over a session's bound
 	SlowedDown              uint64 // publishes that were held back for a device that could not keep up
 	Retained                int    // messages
+	Queued                  int    // QoS 1 and 2 that wait in all sessions, in flight or not
+	QueuedBytes             int64
+	Lost                    uint64 // QoS 1 and 2 that went with sessions over their bounds
+	Commits                 uint64 // records written
 }
 
 type totals struct{ messagesIn, messagesOut, bytesIn, bytesOut, dropped, slowed atomic.Uint64 }

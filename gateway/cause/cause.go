@@ -87,8 +87,10 @@ const (
 	SessionDropped     ID = "session_dropped"
 	MalformedPacket    ID = "malformed_packet"
 	PacketTooLarge     ID = "packet_too_large"
-	TopicTooLong       ID = "topic_too_long" // over 1 024 bytes or 64 levels
-	WriteTimeout       ID = "write_timeout"  // the device does not read
+	TopicTooLong       ID = "topic_too_long"   // over 1 024 bytes or 64 levels
+	WriteTimeout       ID = "write_timeout"    // the device does not read
+	SessionOverflow    ID = "session_overflow" // too much waited for the device
+	PublishRefused     ID = "publish_refused"  // a refused publish below sync/ while strict is on
 	GatewayStopped     ID = "gateway_stopped"
 	InternalError      ID = "internal_error"
 )

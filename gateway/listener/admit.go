@@ -67,7 +67,10 @@ func (a *arrival) takeSeat(c wire.Connect, v admission.Verdict) (again admission
 	if stopped = me.killed(); stopped != "" {
 		return again, stopped, nil
 	}
-	a.open(c, v, s, me)
+	if err := a.open(c, v, s, me); err != nil {
+		a.l.logger.Error("the device's session cannot be stored", "device", v.DeviceSID, "attempt", a.rec.ID(), "error", err)
+		again.Code, again.Cause = admission.CodeServerUnavailable, cause.StoreDown
+	}
 	return again, "", nil
 }
 
@@ -100,15 +103,18 @@ func (a *arrival) recheck(v admission.Verdict) admission.Verdict {
 }
 
 // open hands the connection to the broker, which serves it in a goroutine of its own: the stack of this one has grown in
-// the handshake, and an idle session shall not keep it.
-func (a *arrival) open(c wire.Connect, v admission.Verdict, s *seat, me *live) {
+// the handshake, and an idle session shall not keep it. An error means that the broker did not take it.
+func (a *arrival) open(c wire.Connect, v admission.Verdict, s *seat, me *live) error {
 	l := a.l
-	a.conn.release()
-	_ = a.conn.SetDeadline(time.Time{})
-	conn, present, pending := l.engine.open(a.tls, broker.Hello{
+	conn, present, pending, err := l.engine.open(a.tls, broker.Hello{
 		DeviceSID: v.DeviceSID, ServiceSID: v.ServiceSID, Level: c.Level, Clean: c.Clean, KeepAlive: c.KeepAlive, ClientID: c.ClientID,
 		CredentialSID: v.CredentialSID, Remote: me.remote, TLSVersion: a.version, Suite: a.suite, AttemptID: me.attempt, Tap: tap(a.rec),
 	})
+	if err != nil {
+		return err
+	}
+	a.conn.release()
+	_ = a.conn.SetDeadline(time.Time{})
 	a.handed = true
 	l.lobby.leave(a.guest)
 	l.registry.Authenticated(v.DeviceSID, l.now())
@@ -120,6 +126,7 @@ func (a *arrival) open(c wire.Connect, v admission.Verdict, s *seat, me *live) {
 		me.leave(&l.devices, s)
 	}()
 	me.attach(conn) // last: it may have been killed meanwhile
+	return nil
 }
 
 // run serves a connection to its end.

@@ -125,9 +125,9 @@ type stuckFirst struct {
 	used atomic.Bool
 }
 
-func (e *stuckFirst) open(nc net.Conn, hello broker.Hello) (served, bool, int) {
+func (e *stuckFirst) open(nc net.Conn, hello broker.Hello) (served, bool, int, error) {
 	if e.used.CompareAndSwap(false, true) {
-		return e.conn, false, 0
+		return e.conn, false, 0, nil
 	}
 	return e.engine.open(nc, hello)
 }

@@ -109,7 +109,7 @@ type shift struct {
 
 // engine is what the listener needs of the broker.
 type engine interface {
-	open(nc net.Conn, hello broker.Hello) (c served, present bool, pending int)
+	open(nc net.Conn, hello broker.Hello) (c served, present bool, pending int, err error)
 }
 
 // served is one connection in the broker.
@@ -120,7 +120,7 @@ type served interface {
 
 type hubEngine struct{ hub *broker.Hub }
 
-func (e hubEngine) open(nc net.Conn, hello broker.Hello) (served, bool, int) {
+func (e hubEngine) open(nc net.Conn, hello broker.Hello) (served, bool, int, error) {
 	return e.hub.Open(nc, hello)
 }
 

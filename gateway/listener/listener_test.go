@@ -448,7 +448,7 @@ type panicsFirst struct {
 	used atomic.Bool
 }
 
-func (e *panicsFirst) open(nc net.Conn, hello broker.Hello) (served, bool, int) {
+func (e *panicsFirst) open(nc net.Conn, hello broker.Hello) (served, bool, int, error) {
 	if e.used.CompareAndSwap(false, true) {
 		panic("a fault in the broker")
 	}
