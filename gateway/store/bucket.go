@@ -3,10 +3,10 @@ package store
 import (
 	"context"
 	"fmt"
-	"os"
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -20,7 +20,8 @@ type Entry struct {
 	Revision uint64
 }
 
-// Bucket is a set of keys with values. A write returns when it is durable; writes that come together share the fsync.
+// Bucket is a set of keys with values. A write returns when it is durable, or, in a relaxed bucket, when it survives the end of
+// the process; writes that come together share the fsync.
 type Bucket struct {
 	store *Store
 	name  string
@@ -32,11 +33,8 @@ type Bucket struct {
 	pending map[int]part
 	loaded  []Entry // what load read, for the first All
 
-	commit     sync.Mutex
-	committed  *sync.Cond
-	durable    uint64
-	committing bool
-	synced     map[string]os.FileInfo // guarded by committing
+	strict  atomic.Bool // every write is on the disk before it returns
+	commits commits
 }
 
 type held struct {
@@ -107,14 +105,14 @@ func (b *Bucket) load(ctx context.Context) error {
 		err = broken
 	}
 	if err == nil {
-		b.last, err = engine.last(ctx, b.name)
+		var state jetstream.StreamState
+		state, err = engine.state(ctx, bucketStream(b.name))
+		b.last = state.LastSeq
 	}
 	if err != nil {
 		return fmt.Errorf("read bucket %s: %w", b.name, err)
 	}
-	b.commit.Lock()
-	b.durable, b.synced = 0, map[string]os.FileInfo{}
-	b.commit.Unlock()
+	b.commits.reset(0)
 	return nil
 }
 
@@ -165,6 +163,7 @@ func (b *Bucket) one(ctx context.Context, op Op, check func(held, bool) error) (
 	if err := op.valid(); err != nil {
 		return 0, fmt.Errorf("%s in %s: %w", op, b.name, err)
 	}
+	defer b.store.timed("bucket")()
 	seq, err := b.writeOne(ctx, op, check)
 	if err == nil {
 		err = b.makeDurable(seq)
@@ -273,51 +272,35 @@ func (b *Bucket) apply(op Op) {
 	}
 }
 
-// makeDurable returns when the record seq and all before it are on the disk and marked in the manifest. Of those who wait, one
-// does it for all.
+// makeDurable returns when the record seq and all before it are on the disk and marked in the manifest, or, for a relaxed
+// bucket, when the flusher knows of it.
 func (b *Bucket) makeDurable(seq uint64) error {
-	b.commit.Lock()
-	defer b.commit.Unlock()
-	for b.durable < seq {
-		if b.committing {
-			b.committed.Wait()
-			continue
-		}
-		if err := b.store.usable(); err != nil {
-			return err
-		}
-		b.committing = true
-		b.commit.Unlock()
-		target, err := b.commitAll()
-		b.commit.Lock()
-		b.committing = false
-		b.committed.Broadcast()
-		if err != nil {
-			return b.store.fail(err)
-		}
-		b.durable = max(b.durable, target)
+	if !b.strict.Load() {
+		return b.store.relax(seq, &b.commits, b.sync)
 	}
-	return nil
+	return b.store.ensure(seq, &b.commits, func() (uint64, error) {
+		target, err := b.sync()
+		if err != nil {
+			return 0, err
+		}
+		return target, b.store.mark(map[string]uint64{b.name: target})
+	})
 }
 
-func (b *Bucket) commitAll() (uint64, error) {
+// sync makes the records so far durable, and tells the number of the last. The caller is committing.
+func (b *Bucket) sync() (uint64, error) {
 	b.mu.Lock()
 	target := b.last
 	b.mu.Unlock()
-	if err := syncBlocks(b.store.root(), b.name, b.synced, b.store.syncFile); err != nil {
-		return 0, err
-	}
-	return target, b.store.mark(b.name, target)
+	return target, syncBlocks(b.store.root(), bucketStream(b.name), b.commits.synced, b.store.syncFile)
 }
+
+func (b *Bucket) committing() *commits { return &b.commits }
 
 // drain waits until no write and no commit is under way, so that the files may be closed. The caller has seen to it that
 // usable refuses new ones.
 func (b *Bucket) drain() {
 	b.mu.Lock()
 	b.mu.Unlock() //lint:ignore SA2001 waits for the write under way
-	b.commit.Lock()
-	defer b.commit.Unlock()
-	for b.committing {
-		b.committed.Wait()
-	}
+	b.commits.drain()
 }

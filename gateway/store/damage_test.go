@@ -16,7 +16,7 @@ import (
 
 // blockPath is where the tests do harm.
 func blockPath(dir string) string {
-	return filepath.Join(blocksFolder(filepath.Join(dir, folder), "things"), "1.blk")
+	return filepath.Join(blocksFolder(filepath.Join(dir, folder), "KV_things"), "1.blk")
 }
 
 // filled makes a store with entries in it and closes it.
@@ -66,7 +66,7 @@ func fingerprints(t *testing.T, root string) map[string][32]byte {
 
 func TestEachDamageIsFoundNamedAndSetAside(t *testing.T) {
 	stream := func(dir, name string) string {
-		return filepath.Join(streamFolder(filepath.Join(dir, folder), "things"), name)
+		return filepath.Join(streamFolder(filepath.Join(dir, folder), "KV_things"), name)
 	}
 	manifestPath := func(dir string) string { return filepath.Join(dir, folder, manifestName) }
 	for name, test := range map[string]struct {
@@ -142,10 +142,10 @@ func TestAnOlderBlockThatIsMissingIsFound(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.NoError(t, s.Close())
-	blocks, err := listBlocks(blocksFolder(filepath.Join(dir, folder), "things"))
+	blocks, err := listBlocks(blocksFolder(filepath.Join(dir, folder), "KV_things"))
 	require.NoError(t, err)
 	require.Greater(t, len(blocks), 2, "the test needs several blocks")
-	require.NoError(t, os.Remove(filepath.Join(blocksFolder(filepath.Join(dir, folder), "things"), fmt.Sprintf("%d.blk", blocks[0]))))
+	require.NoError(t, os.Remove(filepath.Join(blocksFolder(filepath.Join(dir, folder), "KV_things"), fmt.Sprintf("%d.blk", blocks[0]))))
 	_, err = Open(dir, Params{})
 	var damaged *DamagedError
 	require.ErrorAs(t, err, &damaged)
@@ -170,7 +170,7 @@ func TestAnotherDamageOnTheSameSecondIsSetAsideBesides(t *testing.T) {
 // A process that dies may leave what these make; none of it was acknowledged.
 func TestWhatADyingProcessLeavesIsNoDamage(t *testing.T) {
 	index := func(dir string) string {
-		return filepath.Join(blocksFolder(filepath.Join(dir, folder), "things"), "index.db")
+		return filepath.Join(blocksFolder(filepath.Join(dir, folder), "KV_things"), "index.db")
 	}
 	for name, leave := range map[string]func(t *testing.T, dir string){
 		"half a record": func(t *testing.T, dir string) {
@@ -193,7 +193,7 @@ func TestWhatADyingProcessLeavesIsNoDamage(t *testing.T) {
 			overwrite(t, m.path, int64((m.generation+1)%2)*slotSize+20, []byte("torn"))
 		},
 		"a stream that was being made": func(t *testing.T, dir string) {
-			other := streamFolder(filepath.Join(dir, folder), "other")
+			other := streamFolder(filepath.Join(dir, folder), "KV_other")
 			require.NoError(t, os.MkdirAll(filepath.Join(other, "msgs"), 0o700))
 			require.NoError(t, os.WriteFile(filepath.Join(other, "meta.inf"), []byte("{"), 0o600))
 		},

@@ -107,18 +107,35 @@ func (e *engine) read(ctx context.Context, bucket string, add func(jetstream.Key
 	}
 }
 
-// last is the highest sequence number of a stream.
-func (e *engine) last(ctx context.Context, bucket string) (uint64, error) {
-	stream, err := e.js.Stream(ctx, streamName(bucket))
-	if err != nil {
-		return 0, err
-	}
-	return stream.CachedInfo().State.LastSeq, nil
+// createLog makes the stream of a log: its records are removed by Trim only.
+func (e *engine) createLog(ctx context.Context, log string) error {
+	_, err := e.js.CreateStream(ctx, jetstream.StreamConfig{
+		Name: logStream(log), Subjects: []string{logSubject(log)}, Storage: jetstream.FileStorage, AllowDirect: true,
+	})
+	return err
 }
 
-// syncBlocks makes all blocks of a bucket durable that changed since their size and time were noted in done.
-func syncBlocks(root, bucket string, done map[string]os.FileInfo, syncFile func(*os.File) error) error {
-	folder := blocksFolder(root, bucket)
+// state is what the engine says of a stream.
+func (e *engine) state(ctx context.Context, stream string) (jetstream.StreamState, error) {
+	s, err := e.js.Stream(ctx, stream)
+	if err != nil {
+		return jetstream.StreamState{}, err
+	}
+	return s.CachedInfo().State, nil
+}
+
+// purge has the engine remove all records of a stream before the one with the given number.
+func (e *engine) purge(ctx context.Context, stream string, before uint64) error {
+	s, err := e.js.Stream(ctx, stream)
+	if err != nil {
+		return err
+	}
+	return s.Purge(ctx, jetstream.WithPurgeSequence(before))
+}
+
+// syncBlocks makes all blocks of a stream durable that changed since their size and time were noted in done.
+func syncBlocks(root, stream string, done map[string]os.FileInfo, syncFile func(*os.File) error) error {
+	folder := blocksFolder(root, stream)
 	entries, err := os.ReadDir(folder)
 	if err != nil {
 		return err

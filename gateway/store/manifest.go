@@ -12,8 +12,42 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 )
+
+// What the marks are of is told by their keys: "name" for a bucket, "log:name" for a log, and "low:name" for the first record
+// of a log that is still needed.
+const (
+	bucketKey  = ""
+	logKey     = "log:"
+	lowPrefix  = "low:"
+	bucketKind = "KV_"
+	logKind    = "LOG_"
+)
+
+func parseKey(key string) (name, kind string) {
+	for _, kind := range []string{logKey, lowPrefix} {
+		if name, ok := strings.CutPrefix(key, kind); ok {
+			return name, kind
+		}
+	}
+	return key, bucketKey
+}
+
+func lowKey(log string) string { return lowPrefix + log }
+
+// The engine's names of streams.
+func bucketStream(bucket string) string { return bucketKind + bucket }
+func logStream(log string) string       { return logKind + log }
+
+func streamOf(key string) string {
+	name, kind := parseKey(key)
+	if kind == logKey {
+		return logStream(name)
+	}
+	return bucketStream(name)
+}
 
 // manifest is the list of streams and of the last sequence number of each that was acknowledged. It is one file of two
 // slots that are written in turn, each with a generation and a checksum: when a write is cut, the other slot still
@@ -135,21 +169,31 @@ func (m *manifest) write(syncFile func(*os.File) error) error {
 	return nil
 }
 
-// raise sets the mark of a stream, which may be new, and returns when that is on the disk. A mark never falls.
-func (m *manifest) raise(stream string, last uint64, syncFile func(*os.File) error) error {
+// raise sets marks, which may be new, and returns when that is on the disk. A mark never falls.
+func (m *manifest) raise(marks map[string]uint64, syncFile func(*os.File) error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	before, listed := m.marks[stream]
-	if listed && before >= last {
+	old, changed := maps.Clone(m.marks), false
+	for key, mark := range marks {
+		if before, listed := m.marks[key]; !listed || before < mark {
+			m.marks[key], changed = mark, true
+		}
+	}
+	if !changed {
 		return nil
 	}
-	old := maps.Clone(m.marks)
-	m.marks[stream] = last
 	if err := m.write(syncFile); err != nil {
 		m.marks = old
 		return err
 	}
 	return nil
+}
+
+// mark is the mark of a key, 0 when it has none.
+func (m *manifest) mark(key string) uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.marks[key]
 }
 
 func (m *manifest) close() error {

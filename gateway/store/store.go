@@ -38,6 +38,13 @@ type Params struct {
 
 	// Timeout bounds every exchange with the engine; a write that takes longer counts as failed. Default 5 s.
 	Timeout time.Duration
+
+	// Always has every record and value on the disk before the call returns ("durable: always"). Else those of logs and
+	// relaxed buckets are flushed to it within a second; they survive the end of the process at once.
+	Always bool
+
+	// OnWrite is told, for each write, its kind, "log" or "bucket", and how long it took; it must not block. May be nil.
+	OnWrite func(kind string, took time.Duration)
 }
 
 // Errors that callers decide by.
@@ -65,9 +72,14 @@ type Store struct {
 	engine   *engine
 	manifest *manifest
 	buckets  map[string]*Bucket
+	logs     map[string]*Log
 	failure  error
 	closed   bool
 	reopened []func(context.Context) error
+	flushing chan struct{}  // closed to end the flushes
+	flusher  sync.WaitGroup // of flushLoop
+
+	dirty chan struct{} // holds one when something is to be flushed
 
 	syncFile func(*os.File) error // (*os.File).Sync, but for tests
 }
@@ -91,7 +103,7 @@ func Open(dir string, p Params) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dir: dir, params: p, lock: lock, buckets: map[string]*Bucket{}, syncFile: (*os.File).Sync}
+	s := &Store{dir: dir, params: p, lock: lock, buckets: map[string]*Bucket{}, logs: map[string]*Log{}, dirty: make(chan struct{}, 1), syncFile: (*os.File).Sync}
 	ctx, cancel := context.WithTimeout(context.Background(), 12*p.Timeout)
 	defer cancel()
 	if err := s.start(ctx); err != nil {
@@ -116,7 +128,7 @@ func (s *Store) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	found, err := verify(s.root(), manifest.marks, s.params.Logger)
+	whole, err := verify(s.root(), manifest.marks, s.params.Logger)
 	if err != nil {
 		return errors.Join(err, manifest.close())
 	}
@@ -127,21 +139,31 @@ func (s *Store) start(ctx context.Context) error {
 	s.mu.Lock()
 	s.engine, s.manifest = engine, manifest
 	s.mu.Unlock()
-	for name := range manifest.marks {
-		if err := s.load(ctx, name, found[name]); err != nil {
+	for key, content := range whole {
+		name, kind := parseKey(key)
+		load := s.load
+		if kind == logKey {
+			load = s.loadLog
+		}
+		if err := load(ctx, name, content); err != nil {
 			return err
 		}
 	}
+	flushing := make(chan struct{})
+	s.mu.Lock()
+	s.flushing = flushing
+	s.mu.Unlock()
+	s.flusher.Go(func() { s.flushLoop(manifest, flushing) })
 	return nil
 }
 
 // load makes the bucket of a stream that the manifest lists, or brings the existing one up to date.
-func (s *Store) load(ctx context.Context, name string, found content) error {
+func (s *Store) load(ctx context.Context, name string, whole content) error {
 	s.mu.Lock()
 	b, exists := s.buckets[name]
 	if !exists {
 		b = &Bucket{store: s, name: name}
-		b.committed = sync.NewCond(&b.commit)
+		b.commits.done = sync.NewCond(&b.commits.mu)
 		s.buckets[name] = b
 	}
 	s.mu.Unlock()
@@ -150,16 +172,27 @@ func (s *Store) load(ctx context.Context, name string, found content) error {
 	if err := b.load(ctx); err != nil {
 		return err
 	}
-	if b.live != found.live {
+	if b.live != whole.live {
 		// The files were whole a moment ago; what the engine made of them is not.
-		return &DamagedError{File: streamFolder(s.root(), name), Reason: fmt.Sprintf(
-			"holds %d entries, but %d could be loaded", found.live.Count, b.live.Count)}
+		return &DamagedError{File: streamFolder(s.root(), bucketStream(name)), Reason: fmt.Sprintf(
+			"holds %d entries, but %d could be loaded", whole.live.Count, b.live.Count)}
 	}
 	return b.redo(ctx)
 }
 
-// Bucket is the bucket of this name, made on the first call. Names are of letters, digits, "-" and "_".
+// Bucket is the bucket of this name, made on the first call. Names are of letters, digits, "-" and "_". Every write to it is on
+// the disk before it returns.
 func (s *Store) Bucket(ctx context.Context, name string) (*Bucket, error) {
+	b, err := s.RelaxedBucket(ctx, name)
+	if err == nil {
+		b.strict.Store(true)
+	}
+	return b, err
+}
+
+// RelaxedBucket is as Bucket, but a write to it returns when it survives the end of the process; it is on the disk within a
+// second, or at once when Params.Always is set. A bucket that was ever asked for by Bucket is not relaxed.
+func (s *Store) RelaxedBucket(ctx context.Context, name string) (*Bucket, error) {
 	if !validName(name) {
 		return nil, fmt.Errorf("open bucket: %q is not a name", name)
 	}
@@ -180,7 +213,7 @@ func (s *Store) Bucket(ctx context.Context, name string) (*Bucket, error) {
 	if err := syncTree(s.root(), s.syncFile); err != nil {
 		return nil, s.fail(fmt.Errorf("make bucket %s: %w", name, err))
 	}
-	if err := s.mark(name, 0); err != nil {
+	if err := s.mark(map[string]uint64{name: 0}); err != nil {
 		return nil, s.fail(fmt.Errorf("make bucket %s: %w", name, err))
 	}
 	if err := s.load(ctx, name, content{}); err != nil {
@@ -191,15 +224,24 @@ func (s *Store) Bucket(ctx context.Context, name string) (*Bucket, error) {
 	return s.buckets[name], nil
 }
 
-// mark raises a high-water mark in the manifest, and returns when it is on the disk.
-func (s *Store) mark(name string, last uint64) error {
+// timed is called when a write begins; what it returns, when the write ends.
+func (s *Store) timed(kind string) func() {
+	if s.params.OnWrite == nil {
+		return func() {}
+	}
+	begin := time.Now()
+	return func() { s.params.OnWrite(kind, time.Since(begin)) }
+}
+
+// mark raises marks in the manifest, and returns when they are on the disk.
+func (s *Store) mark(marks map[string]uint64) error {
 	s.mu.Lock()
 	m := s.manifest
 	s.mu.Unlock()
 	if m == nil {
 		return ErrClosed
 	}
-	return m.raise(name, last, s.syncFile)
+	return m.raise(marks, s.syncFile)
 }
 
 // Err is why the store takes no writes: nil while it does. It wraps [ErrDown] and the failure, or [ErrClosed].
@@ -274,15 +316,27 @@ func (s *Store) Reopen(ctx context.Context) error {
 // stop ends the engine, if it runs; writes under way end with an error or are complete.
 func (s *Store) stop() {
 	s.mu.Lock()
-	buckets := make([]*Bucket, 0, len(s.buckets))
+	var streams []interface{ drain() }
 	for _, b := range s.buckets {
-		buckets = append(buckets, b)
+		streams = append(streams, b)
 	}
-	engine, manifest := s.engine, s.manifest
-	s.engine, s.manifest = nil, nil
+	for _, l := range s.logs {
+		streams = append(streams, l)
+	}
+	engine, manifest, flushing, failed := s.engine, s.manifest, s.flushing, s.failure != nil
+	s.engine, s.manifest, s.flushing = nil, nil, nil
 	s.mu.Unlock()
-	for _, b := range buckets {
-		b.drain()
+	if flushing != nil {
+		close(flushing)
+		s.flusher.Wait()
+	}
+	for _, stream := range streams {
+		stream.drain()
+	}
+	if flushing != nil && !failed {
+		if err := s.flush(manifest); err != nil {
+			s.params.Logger.Warn("flush the store", "error", err)
+		}
 	}
 	if engine != nil {
 		engine.stop()

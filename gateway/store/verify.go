@@ -3,19 +3,16 @@ package store
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"io/fs"
 	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/minio/highwayhash"
@@ -27,22 +24,9 @@ import (
 
 // content is what the files of a stream hold.
 type content struct {
-	live state
-	last uint64 // highest sequence number of a record
-}
-
-func streamsFolder(root string) string {
-	return filepath.Join(root, "jetstream", "$G", "streams")
-}
-
-func streamName(bucket string) string { return "KV_" + bucket }
-
-func streamFolder(root, bucket string) string {
-	return filepath.Join(streamsFolder(root), streamName(bucket))
-}
-
-func blocksFolder(root, bucket string) string {
-	return filepath.Join(streamFolder(root, bucket), "msgs")
+	live state      // of a bucket
+	last uint64     // highest sequence number of a record
+	torn *tornError // where the last writes were cut; nil: nowhere
 }
 
 // noStreams reports whether no stream in root holds a record.
@@ -63,31 +47,66 @@ func noStreams(root string) (bool, error) {
 	return true, nil
 }
 
-// verify reads the files of every stream that the manifest lists. It changes nothing, except that it removes what is left
-// of a stream that was being made when the process died.
+// verify reads the files of every stream that the manifest lists. It changes nothing when it finds damage; else it removes
+// what no one was promised: the end of a stream that was cut, and what is left of one that was being made.
 func verify(root string, marks map[string]uint64, log *slog.Logger) (map[string]content, error) {
-	found := map[string]content{}
-	for _, bucket := range slices.Sorted(maps.Keys(marks)) {
-		c, err := verifyStream(root, bucket, marks[bucket], log)
+	whole := map[string]content{}
+	listed := map[string]bool{}
+	for _, key := range slices.Sorted(maps.Keys(marks)) {
+		var c content
+		var err error
+		switch name, kind := parseKey(key); kind {
+		case bucketKey:
+			c, err = verifyBucket(root, name, marks[key])
+			listed[bucketStream(name)] = true
+		case logKey:
+			c, err = verifyLog(root, name, marks[key], marks[lowKey(name)])
+			listed[logStream(name)] = true
+		default:
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
-		found[bucket] = c
+		whole[key] = c
 	}
 	entries, err := os.ReadDir(streamsFolder(root))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	for _, entry := range entries {
-		name := strings.TrimPrefix(entry.Name(), "KV_")
-		if _, listed := marks[name]; listed {
+		if listed[entry.Name()] {
 			continue
 		}
 		if err := removeUnlisted(root, entry.Name()); err != nil {
 			return nil, err
 		}
 	}
-	return found, nil
+	for key, c := range whole {
+		if err := c.settle(root, key, marks[key], log); err != nil {
+			return nil, fmt.Errorf("open store: %w", err)
+		}
+	}
+	return whole, nil
+}
+
+// settle removes what was not promised, and the engine's own summary when it may tell of more than there is: the engine would
+// leave a gap in the numbers.
+func (c content) settle(root, key string, mark uint64, log *slog.Logger) error {
+	if c.torn != nil {
+		log.Info("the last writes were cut when the process ended; they had not been promised to be on the disk",
+			"file", c.torn.path, "offset", c.torn.at, "reason", c.torn.why, "kept", c.last)
+		if err := c.torn.mend((*os.File).Sync); err != nil {
+			return err
+		}
+	}
+	if c.torn != nil || c.last != mark {
+		err := os.Remove(filepath.Join(blocksFolder(root, streamOf(key)), "index.db"))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 func removeUnlisted(root, stream string) error {
@@ -107,61 +126,77 @@ func removeUnlisted(root, stream string) error {
 	return nil
 }
 
-func verifyStream(root, bucket string, mark uint64, log *slog.Logger) (content, error) {
-	if err := verifyMeta(root, bucket); err != nil {
-		return content{}, err
-	}
-	blocks, err := listBlocks(blocksFolder(root, bucket))
-	if err != nil {
+func verifyBucket(root, bucket string, mark uint64) (content, error) {
+	stream := bucketStream(bucket)
+	if err := verifyMeta(root, stream); err != nil {
 		return content{}, err
 	}
 	r := reader{latest: map[string]record{}}
-	var torn *tornError
-	for i, index := range blocks {
-		path := filepath.Join(blocksFolder(root, bucket), strconv.Itoa(index)+".blk")
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return content{}, &DamagedError{File: path, Reason: "cannot be read: " + err.Error()}
-		}
-		if err := r.block(data, blockHash(bucket, index)); err != nil {
-			torn = &tornError{path: path, at: err.at, size: len(data), why: err.why}
-			// Only the end of the newest block may be torn: by a write that was under way when the process died.
-			if i < len(blocks)-1 {
-				return content{}, torn.damage()
-			}
-		}
+	torn, err := readStream(root, stream, r.record)
+	if err != nil {
+		return content{}, err
 	}
-	if r.last < mark {
-		if torn != nil {
-			return content{}, torn.damage()
-		}
-		return content{}, &DamagedError{File: blocksFolder(root, bucket), Reason: fmt.Sprintf(
-			"is short: it ends at entry %d, and %d were acknowledged", r.last, mark)}
-	}
-	if torn != nil {
-		log.Warn("the last write was cut when the process ended; it had not been acknowledged", "file", torn.path, "offset", torn.at)
+	if err := short(root, stream, r.last, mark, torn); err != nil {
+		return content{}, err
 	}
 	live := r.live(bucket)
 	if r.last > 0 && live != r.state {
-		return content{}, &DamagedError{File: blocksFolder(root, bucket), Reason: fmt.Sprintf(
+		return content{}, &DamagedError{File: blocksFolder(root, stream), Reason: fmt.Sprintf(
 			"is not whole: its last entry tells of %d live entries, and %d fit", r.state.Count, live.Count)}
 	}
-	return content{live: live, last: r.last}, nil
+	return content{live: live, last: r.last, torn: torn}, nil
+}
+
+// verifyLog reads a log: without a gap from low, before which nothing is needed, to mark at least.
+func verifyLog(root, name string, mark, low uint64) (content, error) {
+	stream := logStream(name)
+	if err := verifyMeta(root, stream); err != nil {
+		return content{}, err
+	}
+	var last uint64
+	torn, err := readStream(root, stream, func(f found) string {
+		if f.seq > max(last+1, low) {
+			return fmt.Sprintf("record %d follows %d", f.seq, last)
+		}
+		last = max(last, f.seq)
+		return ""
+	})
+	if err != nil {
+		return content{}, err
+	}
+	if mark >= low {
+		if err := short(root, stream, last, mark, torn); err != nil {
+			return content{}, err
+		}
+	}
+	return content{last: last, torn: torn}, nil
+}
+
+// short is the damage of a stream that ends before its high-water mark.
+func short(root, stream string, last, mark uint64, torn *tornError) error {
+	if last >= mark {
+		return nil
+	}
+	if torn != nil {
+		return torn.damage()
+	}
+	return &DamagedError{File: blocksFolder(root, stream), Reason: fmt.Sprintf(
+		"is short: it ends at entry %d, and %d were acknowledged", last, mark)}
 }
 
 // verifyMeta checks a stream's description against its checksum.
-func verifyMeta(root, bucket string) error {
-	path := filepath.Join(streamFolder(root, bucket), "meta.inf")
+func verifyMeta(root, stream string) error {
+	path := filepath.Join(streamFolder(root, stream), "meta.inf")
 	meta, err := os.ReadFile(path)
 	if err != nil {
 		return missing(path, err)
 	}
-	sumPath := filepath.Join(streamFolder(root, bucket), "meta.sum")
+	sumPath := filepath.Join(streamFolder(root, stream), "meta.sum")
 	sum, err := os.ReadFile(sumPath)
 	if err != nil {
 		return missing(sumPath, err)
 	}
-	key := sha256.Sum256([]byte(streamName(bucket)))
+	key := sha256.Sum256([]byte(stream))
 	digest, err := highwayhash.New64(key[:])
 	if err != nil {
 		return fmt.Errorf("open store: %w", err)
@@ -171,55 +206,10 @@ func verifyMeta(root, bucket string) error {
 		return &DamagedError{File: path, Reason: "is damaged: its checksum does not fit"}
 	}
 	var described struct{ Name string }
-	if err := json.Unmarshal(meta, &described); err != nil || described.Name != streamName(bucket) {
+	if err := json.Unmarshal(meta, &described); err != nil || described.Name != stream {
 		return &DamagedError{File: path, Reason: "is damaged: it does not describe its stream"}
 	}
 	return nil
-}
-
-func missing(path string, err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return &DamagedError{File: path, Reason: "is missing"}
-	}
-	return &DamagedError{File: path, Reason: "cannot be read: " + err.Error()}
-}
-
-// listBlocks is the numbers of the blocks in a folder, rising.
-func listBlocks(folder string) ([]int, error) {
-	entries, err := os.ReadDir(folder)
-	if err != nil {
-		return nil, missing(folder, err)
-	}
-	var blocks []int
-	for _, entry := range entries {
-		if name, ok := strings.CutSuffix(entry.Name(), ".blk"); ok {
-			if index, err := strconv.Atoi(name); err == nil {
-				blocks = append(blocks, index)
-			}
-		}
-	}
-	slices.Sort(blocks)
-	return blocks, nil
-}
-
-func blockHash(bucket string, index int) hash.Hash64 {
-	key := sha256.Sum256(fmt.Appendf(nil, "%s-%d", streamName(bucket), index))
-	digest, err := highwayhash.New64(key[:])
-	if err != nil {
-		panic(err) // the key has the one right size
-	}
-	return digest
-}
-
-type tornError struct {
-	path string
-	at   int
-	size int
-	why  string
-}
-
-func (t *tornError) damage() *DamagedError {
-	return &DamagedError{File: t.path, Reason: fmt.Sprintf("is damaged at byte %d of %d: %s", t.at, t.size, t.why)}
 }
 
 // record is the newest record of a key.
@@ -236,76 +226,19 @@ type reader struct {
 	state  state  // as told by the record with that number
 }
 
-const (
-	recordHeader = 22
-	recordHash   = 8
-	withHeaders  = 1 << 31 // of the length
-	erased       = 1 << 63 // of the sequence number
-	tombstone    = 1 << 62 // of the sequence number
-	maxRecord    = 32 << 20
-)
-
-// block reads a block up to its end or to the first record that is not whole. A record is
-// length(4) sequence(8) time(8) subject-length(2) subject [headers-length(4) headers] value hash(8).
-func (r *reader) block(data []byte, digest hash.Hash64) *tornError {
-	for at := 0; at < len(data); {
-		rest := data[at:]
-		if len(rest) < recordHeader {
-			return &tornError{at: at, why: "a record is cut"}
-		}
-		length := binary.LittleEndian.Uint32(rest)
-		headed := length&withHeaders != 0
-		length &^= withHeaders
-		subjectLength := int(binary.LittleEndian.Uint16(rest[20:]))
-		least := recordHeader + subjectLength + recordHash
-		if headed {
-			least += 4
-		}
-		if int64(length) > maxRecord || int64(length) < int64(least) {
-			return &tornError{at: at, why: "it holds no record there"}
-		}
-		if int64(length) > int64(len(rest)) {
-			return &tornError{at: at, why: "a record is cut"}
-		}
-		body := rest[recordHeader : length-recordHash]
-		subject, payload := body[:subjectLength], body[subjectLength:]
-		var headers []byte
-		if headed {
-			headersLength := binary.LittleEndian.Uint32(payload)
-			payload = payload[4:]
-			if int64(headersLength) > int64(len(payload)) {
-				return &tornError{at: at, why: "it holds no record there"}
-			}
-			headers = payload[:headersLength]
-		}
-		digest.Reset()
-		_, _ = digest.Write(rest[4:20])
-		_, _ = digest.Write(subject)
-		_, _ = digest.Write(payload)
-		if !bytes.Equal(digest.Sum(nil), rest[length-recordHash:length]) {
-			return &tornError{at: at, why: "the checksum of a record does not fit"}
-		}
-		r.record(binary.LittleEndian.Uint64(rest[4:]), string(subject), headers, payload[len(headers):])
-		at += int(length)
+func (r *reader) record(f found) string {
+	if newest := r.latest[f.subject]; f.seq > newest.seq {
+		r.latest[f.subject] = record{seq: f.seq, deleted: bytes.Contains(f.headers, []byte("KV-Operation:")), digest: digestEntry(f.subject, f.value)}
 	}
-	return nil
-}
-
-func (r *reader) record(seq uint64, subject string, headers, value []byte) {
-	if seq == 0 || seq&(erased|tombstone) != 0 {
-		return
-	}
-	if newest := r.latest[subject]; seq > newest.seq {
-		r.latest[subject] = record{seq: seq, deleted: bytes.Contains(headers, []byte("KV-Operation:")), digest: digestEntry(subject, value)}
-	}
-	if seq > r.last {
-		r.last = seq
+	if f.seq > r.last {
+		r.last = f.seq
 		r.state = state{}
-		if _, after, ok := bytes.Cut(headers, []byte(stateHeader+": ")); ok {
+		if _, after, ok := bytes.Cut(f.headers, []byte(stateHeader+": ")); ok {
 			line, _, _ := bytes.Cut(after, []byte("\r\n"))
 			r.state, _ = parseState(string(line))
 		}
 	}
+	return ""
 }
 
 // live is the state that the newest records make up.

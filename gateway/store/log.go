@@ -1,0 +1,330 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// MaxRecord bounds a record of a log in bytes.
+const MaxRecord = 2 << 20
+
+// Log is an append-only sequence of records, numbered from 1 without a gap. What Append has returned survives the end of the
+// process at once, and a power cut within a second, or at once when Params.Always is set.
+type Log struct {
+	store *Store
+	name  string
+
+	appending sync.Mutex // one record at a time
+	conn      *nats.Conn
+	inbox     string
+	acks      chan *nats.Msg
+	timeout   *time.Timer
+
+	trimming sync.Mutex // one Trim at a time
+
+	mu    sync.Mutex // of the following; nothing is called while it is held
+	first uint64     // number of the first record that is kept
+	last  uint64     // number of the last
+	bytes int64      // on the disk
+
+	commits commits
+}
+
+func logSubject(log string) string { return "log." + log }
+
+// recordOverhead is what the engine adds to a record.
+func (l *Log) recordOverhead() int64 {
+	return recordHeader + recordHash + int64(len(logSubject(l.name)))
+}
+
+// Log is the log of this name, made on the first call. Names are as those of buckets.
+func (s *Store) Log(ctx context.Context, name string) (*Log, error) {
+	if !validName(name) {
+		return nil, fmt.Errorf("open log: %q is not a name", name)
+	}
+	s.reopening.Lock()
+	defer s.reopening.Unlock()
+	if err := s.usable(); err != nil {
+		return nil, fmt.Errorf("open log %s: %w", name, err)
+	}
+	s.mu.Lock()
+	l, exists := s.logs[name]
+	s.mu.Unlock()
+	if exists {
+		return l, nil
+	}
+	err := s.engine.createLog(ctx, name)
+	if err == nil {
+		err = syncTree(s.root(), s.syncFile)
+	}
+	if err == nil {
+		err = s.mark(map[string]uint64{logKey + name: 0, lowKey(name): 1})
+	}
+	if err == nil {
+		err = s.loadLog(ctx, name, content{})
+	}
+	if err != nil {
+		return nil, s.fail(fmt.Errorf("make log %s: %w", name, err))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.logs[name], nil
+}
+
+// loadLog makes the log that the manifest lists, or brings the existing one up to date.
+func (s *Store) loadLog(ctx context.Context, name string, whole content) error {
+	s.mu.Lock()
+	l, exists := s.logs[name]
+	if !exists {
+		l = &Log{store: s, name: name}
+		l.commits.done = sync.NewCond(&l.commits.mu)
+		s.logs[name] = l
+	}
+	engine, low := s.engine, s.manifest.mark(lowKey(name))
+	s.mu.Unlock()
+	l.appending.Lock()
+	defer l.appending.Unlock()
+	if err := l.load(ctx, engine, low, whole); err != nil {
+		return err
+	}
+	return l.connect(engine)
+}
+
+func (l *Log) load(ctx context.Context, engine *engine, low uint64, whole content) error {
+	state, err := engine.state(ctx, logStream(l.name))
+	if err == nil && low > state.LastSeq+1 {
+		// What came before the first record that is needed was lost with what was not promised yet: go on from there.
+		if err = engine.purge(ctx, logStream(l.name), low); err == nil {
+			state, err = engine.state(ctx, logStream(l.name))
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("read log %s: %w", l.name, err)
+	}
+	last := max(whole.last, low-1)
+	if state.LastSeq != last || state.FirstSeq > max(low, 1) || state.NumDeleted > 0 && state.FirstSeq+uint64(state.NumDeleted) > low {
+		// The files were whole a moment ago; what the engine made of them is not.
+		return &DamagedError{File: streamFolder(l.store.root(), logStream(l.name)), Reason: fmt.Sprintf(
+			"holds the records %d to %d, but %d to %d could be loaded", low, last, state.FirstSeq, state.LastSeq)}
+	}
+	l.mu.Lock()
+	l.first, l.last, l.bytes = low, last, int64(state.Bytes)
+	l.mu.Unlock()
+	l.commits.reset(0)
+	return nil
+}
+
+// connect subscribes to the acknowledgements of the engine.
+func (l *Log) connect(engine *engine) error {
+	l.conn, l.inbox, l.acks = engine.conn, nats.NewInbox(), make(chan *nats.Msg, 8)
+	if _, err := l.conn.ChanSubscribe(l.inbox, l.acks); err != nil {
+		return fmt.Errorf("open log %s: %w", l.name, err)
+	}
+	return nil
+}
+
+// Append adds a record and returns its number. When it returns, the record survives the end of the process; with
+// Params.Always it is on the disk. An error means that the store has failed, or that the record is larger than [MaxRecord].
+func (l *Log) Append(record []byte) (uint64, error) {
+	if len(record) > MaxRecord {
+		return 0, fmt.Errorf("append to %s: the record has %d bytes; %d are allowed", l.name, len(record), MaxRecord)
+	}
+	defer l.store.timed("log")()
+	seq, err := l.append(record)
+	if err == nil {
+		err = l.store.relax(seq, &l.commits, l.sync)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("append to %s: %w", l.name, err)
+	}
+	return seq, nil
+}
+
+func (l *Log) append(record []byte) (uint64, error) {
+	l.appending.Lock()
+	defer l.appending.Unlock()
+	if err := l.store.usable(); err != nil {
+		return 0, err
+	}
+	seq, err := l.publish(record)
+	if err == nil && seq != l.last+1 {
+		err = fmt.Errorf("the engine has made it record %d after %d", seq, l.last)
+	}
+	if err != nil {
+		return 0, l.store.fail(err)
+	}
+	l.mu.Lock()
+	l.last = seq
+	l.bytes += l.recordOverhead() + int64(len(record))
+	l.mu.Unlock()
+	return seq, nil
+}
+
+// publish hands a record to the engine and awaits its answer. The caller is appending.
+func (l *Log) publish(record []byte) (uint64, error) {
+	if err := l.conn.PublishRequest(logSubject(l.name), l.inbox, record); err != nil {
+		return 0, err
+	}
+	limit := l.store.params.Timeout
+	if l.timeout == nil {
+		l.timeout = time.NewTimer(limit)
+	} else {
+		l.timeout.Reset(limit)
+	}
+	defer l.timeout.Stop()
+	select {
+	case msg := <-l.acks:
+		return parseAck(msg)
+	case <-l.timeout.C:
+		return 0, fmt.Errorf("the engine did not answer within %v", limit)
+	}
+}
+
+func parseAck(msg *nats.Msg) (uint64, error) {
+	var ack struct {
+		Seq   uint64 `json:"seq"`
+		Error *struct {
+			Description string `json:"description"`
+		} `json:"error"`
+	}
+	if msg.Header.Get("Status") != "" {
+		return 0, errors.New("the engine does not listen")
+	}
+	if err := json.Unmarshal(msg.Data, &ack); err != nil {
+		return 0, fmt.Errorf("the engine's answer: %w", err)
+	}
+	if ack.Error != nil {
+		return 0, errors.New(ack.Error.Description)
+	}
+	return ack.Seq, nil
+}
+
+// Bounds are the numbers of the first and the last record, and the bytes that the log takes on the disk, which fall some
+// time after Trim. In an empty log first is last+1.
+func (l *Log) Bounds() (first, last uint64, bytes int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.first, l.last, l.bytes
+}
+
+// Get is the record of this number; [ErrNotFound] when it was trimmed or does not exist. It may be called beside Append.
+func (l *Log) Get(seq uint64) ([]byte, error) {
+	if first, last, _ := l.Bounds(); seq < first || seq > last {
+		return nil, fmt.Errorf("record %d of %s: %w", seq, l.name, ErrNotFound)
+	}
+	engine := l.store.running()
+	if engine == nil {
+		return nil, fmt.Errorf("record %d of %s: %w", seq, l.name, ErrClosed)
+	}
+	msg, err := engine.conn.Request(l.getSubject(), []byte(`{"seq":`+strconv.FormatUint(seq, 10)+`,"no_hdr":true}`), l.store.params.Timeout)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("record %d of %s: %w", seq, l.name, err)
+	case msg.Header.Get("Status") == "404": // trimmed a moment ago
+		return nil, fmt.Errorf("record %d of %s: %w", seq, l.name, ErrNotFound)
+	case msg.Header.Get("Status") != "":
+		return nil, fmt.Errorf("record %d of %s: %s", seq, l.name, msg.Header.Get("Description"))
+	}
+	return msg.Data, nil
+}
+
+func (l *Log) getSubject() string { return "$JS.API.DIRECT.GET." + logStream(l.name) }
+
+// Of how much Read asks the engine at a time.
+const (
+	readRecords = 256
+	readBytes   = 4 << 20
+)
+
+// Read hands out the records from the given number, or from the first if that is later, to the one that was the last when it
+// was called, in order. It ends with the error of each. A record is each's to keep. It may be called beside Append.
+func (l *Log) Read(from uint64, each func(seq uint64, record []byte) error) error {
+	first, last, _ := l.Bounds()
+	from = max(from, first)
+	if from > last {
+		return nil
+	}
+	engine := l.store.running()
+	if engine == nil {
+		return fmt.Errorf("read log %s: %w", l.name, ErrClosed)
+	}
+	inbox, answers := nats.NewInbox(), make(chan *nats.Msg, readRecords+1)
+	sub, err := engine.conn.ChanSubscribe(inbox, answers)
+	if err != nil {
+		return fmt.Errorf("read log %s: %w", l.name, err)
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	for from <= last {
+		want := min(readRecords, last-from+1)
+		request := fmt.Appendf(nil, `{"seq":%d,"batch":%d,"max_bytes":%d}`, from, want, readBytes)
+		if err := engine.conn.PublishRequest(l.getSubject(), inbox, request); err != nil {
+			return fmt.Errorf("read log %s: %w", l.name, err)
+		}
+		next, err := l.readBatch(answers, from, each)
+		if err != nil {
+			return err
+		}
+		if next == from {
+			// Trimmed meanwhile.
+			if first, _, _ = l.Bounds(); first <= from {
+				return fmt.Errorf("read log %s: record %d is not there", l.name, from)
+			}
+			next = first
+		}
+		from = next
+	}
+	return nil
+}
+
+// readBatch hands out what the engine answers to one request, and tells what comes next.
+func (l *Log) readBatch(answers <-chan *nats.Msg, next uint64, each func(uint64, []byte) error) (uint64, error) {
+	timeout := time.NewTimer(l.store.params.Timeout)
+	defer timeout.Stop()
+	for {
+		select {
+		case msg := <-answers:
+			if status := msg.Header.Get("Status"); status == "204" || status == "404" {
+				return next, nil
+			} else if status != "" {
+				return 0, fmt.Errorf("read log %s: the engine says %s %s", l.name, status, msg.Header.Get("Description"))
+			}
+			seq, err := strconv.ParseUint(msg.Header.Get("Nats-Sequence"), 10, 64)
+			if err != nil {
+				return 0, fmt.Errorf("read log %s: %w", l.name, err)
+			}
+			if first, _, _ := l.Bounds(); seq != next && first <= next {
+				return 0, fmt.Errorf("read log %s: record %d is not there", l.name, next)
+			}
+			if err := each(seq, msg.Data); err != nil {
+				return 0, err
+			}
+			next = seq + 1
+		case <-timeout.C:
+			return 0, fmt.Errorf("read log %s: the engine did not answer within %v", l.name, l.store.params.Timeout)
+		}
+	}
+}
+
+// sync makes the records so far durable, and tells the number of the last. The caller is committing.
+func (l *Log) sync() (uint64, error) {
+	_, last, _ := l.Bounds()
+	return last, syncBlocks(l.store.root(), logStream(l.name), l.commits.synced, l.store.syncFile)
+}
+
+func (l *Log) committing() *commits { return &l.commits }
+
+// drain waits until nothing is written to the log. The caller has seen to it that usable refuses new records.
+func (l *Log) drain() {
+	for _, m := range []*sync.Mutex{&l.appending, &l.trimming} {
+		m.Lock()
+		m.Unlock() //lint:ignore SA2001 waits for the write under way
+	}
+	l.commits.drain()
+}
