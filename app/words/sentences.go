@@ -149,6 +149,16 @@ var warnings = map[cause.ID][2]string{
 	cause.CertificateNotYetValid: {"Certificate is not valid yet", "accepted all the same; check the clocks"},
 	cause.WeakKey:                {"Weak key", "an RSA key of less than 2048 bits; P-256 is safer and lighter"},
 	cause.CredentialsIgnored:     {"User name and password ignored", "a certificate was presented, and it alone counts"},
+
+	cause.SystemTopic:          {"Topic begins with $", "nothing can be published or subscribed there"},
+	cause.NotSyncTopic:         {"Not a Sync topic", "Settings allow topics below sync/ only"},
+	cause.SyncWildcard:         {"Wildcard below sync/ refused", "subscribe to each object by its name"},
+	cause.InvalidFilter:        {"Invalid filter refused", "+ must be a whole level, and # the whole last one"},
+	cause.TooManySubscriptions: {"Subscription refused", "the session has as many as it may have"},
+	cause.NotRetained:          {"Message not retained", "it was delivered, but the service retains as much as it may"},
+	cause.SubscribeRefused:     {"Subscription refused", "there is no such object, or the device may not read it"},
+	cause.SessionDiscarded:     {"Session discarded", "more waited for the device than a session may hold; it learns that from session-present 0"},
+	cause.MessageRefused:       {"Message refused", "it was acknowledged, as MQTT 3.1.1 demands, and changed nothing"},
 }
 
 // ends are sentences about how an accepted connection ended.
@@ -174,5 +184,7 @@ var ends = map[cause.ID]string{
 	cause.WriteTimeout:         "The device stopped reading.",
 	cause.GatewayStopped:       "The gateway was stopped.",
 	cause.StoreDown:            "The gateway could not store its messages.",
+	cause.SessionOverflow:      "More waited for the device than a session may hold, so its session was discarded.",
+	cause.PublishRefused:       "The device sent a message that was refused, and Settings say to disconnect it then.",
 	cause.InternalError:        "The gateway failed while it served this connection.",
 }

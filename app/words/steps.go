@@ -42,9 +42,7 @@ var stepWords = map[attempt.Kind]func(attempt.Step, attempt.Attempt) (string, st
 		return "CONNECT", join(ProtocolName(s.Fact("protocol"), s.Fact("level")), labelled("clean", bit(s.Fact("clean"))),
 			labelledAfter(labelled("keepalive", s.Fact("keepalive")), secondsIfBare(s.Fact("keepalive"))), clientID(s.Fact("client_id")))
 	},
-	attempt.Warning: func(s attempt.Step, _ attempt.Attempt) (string, string) {
-		return Warning(cause.ID(s.Fact("cause")))
-	},
+	attempt.Warning: warningWords,
 	attempt.Lookup:  lookupWords,
 	attempt.Verdict: verdictWords,
 	attempt.Takeover: func(s attempt.Step, _ attempt.Attempt) (string, string) {
@@ -64,6 +62,18 @@ var stepWords = map[attempt.Kind]func(attempt.Step, attempt.Attempt) (string, st
 		return "CONNACK " + s.Fact("code"), join(s.Fact("hex"), closed)
 	},
 	attempt.Ended: endedWords,
+}
+
+// warningWords say what the warning is about, and why in this case, when that is known.
+func warningWords(s attempt.Step, _ attempt.Attempt) (string, string) {
+	title, detail := Warning(cause.ID(s.Fact("cause")))
+	if lost := s.Fact("lost"); lost != "" {
+		detail = join(unit(lost, "message lost", "messages lost"), detail)
+	}
+	if reason := s.Fact("reason"); reason != "" {
+		detail = join(reason, detail)
+	}
+	return title, join(s.Fact("topic"), detail)
 }
 
 func handshakeWords(s attempt.Step, _ attempt.Attempt) (string, string) {

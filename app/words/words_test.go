@@ -135,3 +135,17 @@ func TestNumbers(t *testing.T) {
 		}
 	}
 }
+
+func TestAReportNamesTopicAndReason(t *testing.T) {
+	step := attempt.Step{Kind: attempt.Warning, Facts: []attempt.Fact{
+		{Name: "cause", Value: string(cause.MessageRefused)}, {Name: "topic", Value: "sync/docs/lamp"}, {Name: "reason", Value: "the JSON ends too early"},
+	}}
+	title, detail := Step(step, attempt.Attempt{})
+	if title != "Message refused" || !strings.HasPrefix(detail, "sync/docs/lamp") || !strings.Contains(detail, "the JSON ends too early") {
+		t.Errorf("%q, %q", title, detail)
+	}
+	step.Facts = []attempt.Fact{{Name: "cause", Value: string(cause.SessionDiscarded)}, {Name: "lost", Value: "100000"}}
+	if _, detail := Step(step, attempt.Attempt{}); !strings.HasPrefix(detail, "100000 messages lost") {
+		t.Errorf("%q", detail)
+	}
+}

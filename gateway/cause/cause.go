@@ -76,6 +76,19 @@ const (
 	CredentialsIgnored     ID = "credentials_ignored" // a key was sent beside a certificate
 )
 
+// Reports on a connected device: what it asked for had no effect, or not the whole, and MQTT has no way to tell it.
+const (
+	SystemTopic          ID = "system_topic"   // a topic or filter that begins with $
+	NotSyncTopic         ID = "not_sync_topic" // "Sync topics only" is on
+	SyncWildcard         ID = "sync_wildcard"  // a wildcard below sync/
+	InvalidFilter        ID = "invalid_filter" // such as a+/b
+	TooManySubscriptions ID = "too_many_subscriptions"
+	NotRetained          ID = "not_retained"      // delivered, but what the service may retain is used up
+	SubscribeRefused     ID = "subscribe_refused" // to a Sync object that is not there, or not for this device
+	SessionDiscarded     ID = "session_discarded" // with what waited in it, which was too much
+	MessageRefused       ID = "message_refused"   // to a Sync object; acknowledged, and without effect
+)
+
 // Ends of a connection that had been accepted.
 const (
 	ClientDisconnect   ID = "client_disconnect" // DISCONNECT
