@@ -22,6 +22,8 @@ type API struct {
 	AuthToken  string `json:"auth_token"`
 	// RootFile is the root certificate to trust when the URL is https.
 	RootFile string `json:"root_file"`
+	// MQTTURL is where devices connect: "mqtts://localhost:8883".
+	MQTTURL string `json:"mqtt_url"`
 }
 
 // publishAPI writes the file anew; without a server it removes it.
@@ -39,6 +41,7 @@ func (g *Gateway) publishAPI() error {
 	account := g.registry.Account()
 	content, err := json.MarshalIndent(API{
 		URL: server.URL(), AccountSID: account.SID, AuthToken: account.AuthToken, RootFile: g.authority.RootPath(),
+		MQTTURL: g.Status().URL,
 	}, "", "  ")
 	if err == nil {
 		err = replaceFile(path, append(content, '\n'))

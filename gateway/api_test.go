@@ -41,7 +41,7 @@ func TestARunningGatewaySaysWhereItsHTTPIsAndAStoppedOneDoesNot(t *testing.T) {
 		t.Fatal(err)
 	}
 	api, account := readAPI(t, dir), g.Registry().Account()
-	if api.URL != g.Status().HTTPURL || api.AccountSID != account.SID || api.AuthToken != account.AuthToken || api.RootFile != g.Status().RootPath {
+	if api.URL != g.Status().HTTPURL || api.AccountSID != account.SID || api.AuthToken != account.AuthToken || api.RootFile != g.Status().RootPath || api.MQTTURL != g.Status().URL {
 		t.Errorf("the file differs from the gateway: %s, %s", api.URL, api.AccountSID)
 	}
 	fresh, err := g.RotateToken(t.Context())

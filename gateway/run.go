@@ -56,8 +56,11 @@ func (g *Gateway) startHTTP() error {
 	g.mu.Lock()
 	running := g.http != nil
 	g.mu.Unlock()
-	if g.config.HTTPAddr == "off" || running {
+	switch {
+	case g.config.HTTPAddr == "off":
 		return nil
+	case running:
+		return g.publishAPI() // where devices connect may be another address now
 	}
 	server, err := rest.Listen(rest.Params{Addr: g.config.HTTPAddr, Logger: g.config.Logger, Healthy: g.healthy})
 	if err != nil {

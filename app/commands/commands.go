@@ -1,9 +1,13 @@
 // Package commands is the command line. Its rules:
 //
 // Standard output holds what was asked for: readable lines, or with --json one JSON object a line and nothing else.
-// Standard error holds everything that is said beside it. An error is one line: what happened, why, and what to do. The
-// exit code is 0 when all went well, 1 for a failure without a code of its own, 2 for a wrong call, 3 when another
-// instance has the data folder, 4 when a file of the data folder is damaged, 5 when a port is taken.
+// Standard error holds everything that is said beside it. An error is one line: what happened, why, and what to do, and
+// never a secret. The exit code is 0 when all went well or the user ended it, 1 for a failure without a code of its own,
+// 2 for a wrong call, 3 when another instance has the data folder, 4 when a file of the data folder is damaged, 5 when a
+// port is taken; and of the commands that speak to a running gateway, 6 when there is none, 7 when what a command is about
+// does not exist, 8 when it exists already or has changed meanwhile, 9 when the gateway does not accept account and token.
+//
+// Those commands reach the gateway over its HTTP APIs alone, as any other program would: through package client.
 //
 // Without a command the window opens; the window itself is given from outside, so that this package builds without it.
 package commands
@@ -12,10 +16,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/alecthomas/kong"
 
+	"gatehouse/app/client"
 	"gatehouse/gateway"
 	"gatehouse/gateway/listener"
 	"gatehouse/gateway/store"
@@ -32,6 +38,10 @@ const (
 	ExitInUse
 	ExitDamaged
 	ExitPortTaken
+	ExitNoGateway
+	ExitNotFound
+	ExitConflict
+	ExitAccess
 )
 
 // Window is what the command line says about the window.
@@ -45,6 +55,11 @@ type Window struct {
 type grammar struct {
 	Window windowCommand `cmd:"" default:"withargs" hidden:"" help:"Open the window."`
 	Serve  serveCommand  `cmd:"" help:"Run the gateway without a window."`
+
+	Device deviceCommands `cmd:"" help:"Add, show, change and remove devices."`
+	Key    keyCommands    `cmd:"" help:"Add, list and revoke device keys."`
+	Cert   certCommands   `cmd:"" help:"Enrol, list and revoke device certificates."`
+	Object objectCommands `cmd:"" help:"Read, write and watch Sync objects."`
 
 	Version kong.VersionFlag `short:"v" help:"Print the version."`
 }
@@ -64,22 +79,33 @@ func (p place) config() gateway.Config {
 
 type windowCommand struct{ place }
 
-// streams are where a command writes.
-type streams struct{ out, err io.Writer }
+// streams are where a command reads and writes.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+	// terminal reports whether a person reads out and answers on in.
+	terminal bool
+}
 
 const description = `A device gateway for MQTT on this machine, and the reason why a device cannot connect to it.
 
 Examples:
-  gatehouse                                    open the window
-  gatehouse serve                              run without one
-  gatehouse serve --demo                       see devices connect and be refused
-  gatehouse serve --json --mqtt 127.0.0.1:0    run under a script`
+  gatehouse                                       open the window
+  gatehouse serve                                 run without one
+  gatehouse serve --demo                          see devices connect and be refused
+  gatehouse serve --json --mqtt 127.0.0.1:0       run under a script
+  gatehouse device add lamp --key                 on a running gateway: a device with a key
+  gatehouse object set docs/Lamp '{"on":true}'    on a running gateway: what devices see at sync/docs/Lamp`
 
-// Run runs one command line and returns the exit code.
+// Run runs one command line and returns the exit code. Standard input is the process's own.
 func Run(args []string, out, err io.Writer, window func(Window) error) int {
+	return perform(args, streams{in: os.Stdin, out: out, err: err, terminal: isTerminal(os.Stdin)}, window)
+}
+
+func perform(args []string, to streams, window func(Window) error) int {
 	var g grammar
 	exit, exited := 0, false
-	parser, bad := kong.New(&g, kong.Name("gatehouse"), kong.Description(description), kong.Writers(out, err),
+	parser, bad := kong.New(&g, kong.Name("gatehouse"), kong.Description(description), kong.Writers(to.out, to.err),
 		kong.Exit(func(code int) { exit, exited = code, true }), kong.Vars{"version": "gatehouse " + Version},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 	if bad != nil {
@@ -90,12 +116,12 @@ func Run(args []string, out, err io.Writer, window func(Window) error) int {
 		return exit
 	}
 	if bad != nil {
-		complain(err, fmt.Errorf("%w; see gatehouse --help", bad))
+		complain(to.err, fmt.Errorf("%w; see gatehouse --help", bad))
 		return ExitUsage
 	}
-	bad = call.Run(streams{out, err}, window)
+	bad = call.Run(to, window)
 	if bad != nil {
-		complain(err, bad)
+		complain(to.err, bad)
 	}
 	return exitCode(bad)
 }
@@ -119,9 +145,21 @@ func exitCode(err error) int {
 	var inUse *store.InUseError
 	var damaged *store.DamagedError
 	var taken *listener.PortTakenError
+	var none *client.NotRunningError
+	var usage *usageError
 	switch {
 	case err == nil:
 		return ExitOK
+	case errors.As(err, &usage):
+		return ExitUsage
+	case errors.As(err, &none):
+		return ExitNoGateway
+	case errors.Is(err, client.ErrNotFound):
+		return ExitNotFound
+	case errors.Is(err, client.ErrConflict):
+		return ExitConflict
+	case errors.Is(err, client.ErrAccess):
+		return ExitAccess
 	case errors.As(err, &inUse):
 		return ExitInUse
 	case errors.As(err, &damaged):

@@ -81,7 +81,7 @@ func startServing(t *testing.T, args ...string) *serving {
 	s := &serving{lines: bufio.NewScanner(out), stop: stop, done: make(chan error, 1)}
 	c := &serveCommand{JSON: true, place: place{Data: t.TempDir(), MQTT: "127.0.0.1:0", HTTP: "127.0.0.1:0"}}
 	go func() {
-		err := c.serve(ctx, streams{in, io.Discard})
+		err := c.serve(ctx, streams{out: in, err: io.Discard})
 		_ = in.Close()
 		s.done <- err
 	}()

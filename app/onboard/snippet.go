@@ -36,19 +36,19 @@ func SecretFile(device string) string { return fileName(device) + ".secret.txt" 
 // Publish is a mosquitto_pub command, for POSIX shells, that connects as a device and publishes one message.
 func Publish(e Endpoint, device string, m Material, h Hiding) string {
 	return command("mosquitto_pub", e, device, m, h,
-		"-q 1 -t "+quote("devices/"+device+"/hello"), "-m "+quote(`{"hello":true}`))
+		"-q 1 -t "+Quote("devices/"+device+"/hello"), "-m "+Quote(`{"hello":true}`))
 }
 
 // Subscribe is a mosquitto_sub command that connects as a device, keeps its session (-c) and prints what it gets.
 func Subscribe(e Endpoint, device string, m Material, h Hiding) string {
-	return command("mosquitto_sub", e, device, m, h, "-c -q 1 -v -t "+quote("devices/#"))
+	return command("mosquitto_sub", e, device, m, h, "-c -q 1 -v -t "+Quote("devices/#"))
 }
 
 func command(program string, e Endpoint, device string, m Material, h Hiding, last ...string) string {
 	lines := []string{
-		fmt.Sprintf("%s -h %s -p %d", program, quote(e.Host), e.Port),
-		"--cafile " + quote(e.RootPath),
-		"-V mqttv311 -i " + quote(device),
+		fmt.Sprintf("%s -h %s -p %d", program, Quote(e.Host), e.Port),
+		"--cafile " + Quote(e.RootPath),
+		"-V mqttv311 -i " + Quote(device),
 	}
 	if m.Method == GenerateKey {
 		secret := m.Secret
@@ -58,15 +58,15 @@ func command(program string, e Endpoint, device string, m Material, h Hiding, la
 		case h == Masked:
 			secret = Dots
 		}
-		lines = append(lines, "-u "+m.SID, "-P "+quote(secret))
+		lines = append(lines, "-u "+m.SID, "-P "+Quote(secret))
 	} else {
-		lines = append(lines, "--cert "+quote(CertFile(device)), "--key "+quote(KeyFile(device)))
+		lines = append(lines, "--cert "+Quote(CertFile(device)), "--key "+Quote(KeyFile(device)))
 	}
 	return strings.Join(append(lines, last...), " \\\n  ") + "\n"
 }
 
-// quote makes s one word of a POSIX shell, as it is when that is safe.
-func quote(s string) string {
+// Quote makes s one word of a POSIX shell, as it is when that is safe.
+func Quote(s string) string {
 	plain := s != "" && strings.IndexFunc(s, func(c rune) bool {
 		return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("-_./:", c))
 	}) < 0
