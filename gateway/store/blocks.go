@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/minio/highwayhash"
 )
@@ -170,9 +172,9 @@ func readStream(root, stream string, each func(found) (against string)) (torn *t
 	}
 	for i, index := range blocks {
 		path := blockFile(root, stream, index)
-		data, err := os.ReadFile(path)
+		data, err := readBlockFile(path)
 		if err != nil {
-			return nil, &DamagedError{File: path, Reason: "cannot be read: " + err.Error()}
+			return nil, missing(path, err)
 		}
 		if torn := readBlock(data, blockHash(stream, index), each); torn != nil {
 			torn.path, torn.size = path, len(data)
@@ -185,9 +187,29 @@ func readStream(root, stream string, each func(found) (against string)) (torn *t
 	return nil, nil
 }
 
-func missing(path string, err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return &DamagedError{File: path, Reason: "is missing"}
+// readBlockFile reads a block, provided that the engine will be able to write to it.
+func readBlockFile(path string) ([]byte, error) {
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
 	}
-	return &DamagedError{File: path, Reason: "cannot be read: " + err.Error()}
+	info, err := file.Stat()
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	data := make([]byte, info.Size())
+	_, err = io.ReadFull(file, data)
+	return data, errors.Join(err, file.Close())
+}
+
+// missing says what it means that a file cannot be read. Wrong permissions, or too many open files, are no damage: that can be
+// put right, and the store is not set aside for it.
+func missing(path string, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return &DamagedError{File: path, Reason: "is missing"}
+	case errors.Is(err, syscall.EIO), errors.Is(err, syscall.EISDIR), errors.Is(err, syscall.ENOTDIR):
+		return &DamagedError{File: path, Reason: "cannot be read: " + err.Error()}
+	}
+	return fmt.Errorf("open store: %w", err)
 }

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -135,37 +134,72 @@ func (e *engine) purge(ctx context.Context, stream string, before uint64) error 
 
 // syncBlocks makes all blocks of a stream durable that changed since their size and time were noted in done.
 func syncBlocks(root, stream string, done map[string]os.FileInfo, syncFile func(*os.File) error) error {
-	folder := blocksFolder(root, stream)
-	entries, err := os.ReadDir(folder)
+	blocks, err := listBlocks(blocksFolder(root, stream))
 	if err != nil {
 		return err
 	}
 	renamed := false
-	for _, entry := range entries {
-		if !strings.HasSuffix(entry.Name(), ".blk") {
-			continue
-		}
-		info, err := entry.Info()
-		if errors.Is(err, os.ErrNotExist) {
-			continue // the engine has just dropped the block
-		}
+	for _, block := range blocks {
+		_, fresh, err := syncBlock(blockFile(root, stream, block), done, syncFile)
 		if err != nil {
 			return err
 		}
-		before := done[entry.Name()]
-		if before != nil && before.Size() == info.Size() && before.ModTime().Equal(info.ModTime()) && os.SameFile(before, info) {
-			continue
-		}
-		if err := syncPath(filepath.Join(folder, entry.Name()), syncFile); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-		renamed = renamed || before == nil || !os.SameFile(before, info)
-		done[entry.Name()] = info
+		renamed = renamed || fresh
 	}
 	if renamed {
-		return syncFolder(folder)
+		return syncFolder(blocksFolder(root, stream))
 	}
 	return nil
+}
+
+// syncTail is syncBlocks for a stream that is only appended to: it looks at the block that was the newest when it was last called,
+// 0 for none, and at those after it, and tells the newest.
+func syncTail(root, stream string, newest int, done map[string]os.FileInfo, syncFile func(*os.File) error) (int, error) {
+	if newest == 0 {
+		blocks, err := listBlocks(blocksFolder(root, stream))
+		if err != nil || len(blocks) == 0 {
+			return 0, err
+		}
+		return blocks[len(blocks)-1], syncBlocks(root, stream, done, syncFile)
+	}
+	renamed := false
+	for block := newest; ; block++ {
+		exists, fresh, err := syncBlock(blockFile(root, stream, block), done, syncFile)
+		if err != nil {
+			return newest, err
+		}
+		if !exists && block > newest {
+			break
+		}
+		newest, renamed = block, renamed || fresh
+	}
+	if renamed {
+		return newest, syncFolder(blocksFolder(root, stream))
+	}
+	return newest, nil
+}
+
+// syncBlock makes a block durable if it changed since it was noted in done; fresh tells that it is another file than then. The
+// engine may drop a block at any time.
+func syncBlock(path string, done map[string]os.FileInfo, syncFile func(*os.File) error) (exists, fresh bool, err error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		delete(done, path)
+		return false, false, nil
+	}
+	if err != nil {
+		return false, false, err
+	}
+	before := done[path]
+	fresh = before == nil || !os.SameFile(before, info)
+	if !fresh && before.Size() == info.Size() && before.ModTime().Equal(info.ModTime()) {
+		return true, false, nil
+	}
+	if err := syncPath(path, syncFile); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return true, fresh, err
+	}
+	done[path] = info
+	return true, fresh, nil
 }
 
 func syncPath(path string, syncFile func(*os.File) error) error {

@@ -35,6 +35,7 @@ type Log struct {
 	bytes int64      // on the disk
 
 	commits commits
+	newest  int // block, as of the last commit; of the one who is committing
 }
 
 func logSubject(log string) string { return "log." + log }
@@ -117,6 +118,7 @@ func (l *Log) load(ctx context.Context, engine *engine, low uint64, whole conten
 	l.mu.Lock()
 	l.first, l.last, l.bytes = low, last, int64(state.Bytes)
 	l.mu.Unlock()
+	l.newest = 0
 	l.commits.reset(0)
 	return nil
 }
@@ -315,7 +317,9 @@ func (l *Log) readBatch(answers <-chan *nats.Msg, next uint64, each func(uint64,
 // sync makes the records so far durable, and tells the number of the last. The caller is committing.
 func (l *Log) sync() (uint64, error) {
 	_, last, _ := l.Bounds()
-	return last, syncBlocks(l.store.root(), logStream(l.name), l.commits.synced, l.store.syncFile)
+	newest, err := syncTail(l.store.root(), logStream(l.name), l.newest, l.commits.synced, l.store.syncFile)
+	l.newest = newest
+	return last, err
 }
 
 func (l *Log) committing() *commits { return &l.commits }

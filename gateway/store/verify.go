@@ -128,7 +128,7 @@ func removeUnlisted(root, stream string) error {
 
 func verifyBucket(root, bucket string, mark uint64) (content, error) {
 	stream := bucketStream(bucket)
-	if err := verifyMeta(root, stream); err != nil {
+	if err := verifyFolder(root, stream); err != nil {
 		return content{}, err
 	}
 	r := reader{latest: map[string]record{}}
@@ -150,7 +150,7 @@ func verifyBucket(root, bucket string, mark uint64) (content, error) {
 // verifyLog reads a log: without a gap from low, before which nothing is needed, to mark at least.
 func verifyLog(root, name string, mark, low uint64) (content, error) {
 	stream := logStream(name)
-	if err := verifyMeta(root, stream); err != nil {
+	if err := verifyFolder(root, stream); err != nil {
 		return content{}, err
 	}
 	var last uint64
@@ -182,6 +182,27 @@ func short(root, stream string, last, mark uint64, torn *tornError) error {
 	}
 	return &DamagedError{File: blocksFolder(root, stream), Reason: fmt.Sprintf(
 		"is short: it ends at entry %d, and %d were acknowledged", last, mark)}
+}
+
+// verifyFolder checks what lies beside the blocks of a stream, and that files can be made there: the engine would pass over the
+// stream without an error.
+func verifyFolder(root, stream string) error {
+	if err := verifyMeta(root, stream); err != nil {
+		return err
+	}
+	for _, folder := range []string{streamFolder(root, stream), blocksFolder(root, stream)} {
+		if _, err := os.Stat(folder); err != nil {
+			return missing(folder, err)
+		}
+		file, err := os.CreateTemp(folder, "_test_")
+		if err != nil {
+			return fmt.Errorf("open store: %w", err)
+		}
+		if err := errors.Join(file.Close(), os.Remove(file.Name())); err != nil {
+			return fmt.Errorf("open store: %w", err)
+		}
+	}
+	return nil
 }
 
 // verifyMeta checks a stream's description against its checksum.
