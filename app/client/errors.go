@@ -112,7 +112,7 @@ func (c *Client) unreachable(err error) error {
 	)
 	switch {
 	case errors.Is(err, context.Canceled):
-		return err
+		return context.Canceled
 	case errors.As(err, &untrusted):
 		return fmt.Errorf("the certificate of %s is not trusted: %w; name the gateway's root.pem with --root", c.base.Host, untrusted.Err)
 	case errors.As(err, &op) && op.Op == "dial", errors.As(err, &lookup):

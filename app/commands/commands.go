@@ -13,6 +13,7 @@
 package commands
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -134,6 +135,7 @@ func (c *windowCommand) Run(_ streams, window func(Window) error) error {
 // complain prints an error as one line, with what to do where the command line knows it.
 func complain(w io.Writer, err error) {
 	text := strings.ReplaceAll(err.Error(), "\n", "; ")
+	text = strings.ReplaceAll(text, context.Canceled.Error(), "interrupted")
 	var taken *listener.PortTakenError
 	if errors.As(err, &taken) && taken.Free != "" {
 		text += "; stop that program, or choose another port: --mqtt " + taken.Free

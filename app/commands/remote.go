@@ -55,10 +55,7 @@ func (r remote) on(to streams, do func(context.Context, call) error) error {
 	defer c.Close()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if err = do(ctx, call{c, to, r.JSON}); errors.Is(err, context.Canceled) {
-		err = fmt.Errorf("interrupted: %w", err)
-	}
-	return err
+	return do(ctx, call{c, to, r.JSON})
 }
 
 // gateway finds out which gateway is meant.
