@@ -29,7 +29,8 @@ type Bucket struct {
 	mu      sync.Mutex // one write at a time; held while the engine writes, not while it is made durable
 	keys    map[string]held
 	live    state
-	last    uint64 // sequence number of the last record
+	last    uint64 // sequence number of the last record that was handed to the engine
+	written uint64 // and of the last that the engine has acknowledged
 	pending map[int]part
 	loaded  []Entry // what load read, for the first All
 
@@ -107,7 +108,7 @@ func (b *Bucket) load(ctx context.Context) error {
 	if err == nil {
 		var state jetstream.StreamState
 		state, err = engine.state(ctx, bucketStream(b.name))
-		b.last = state.LastSeq
+		b.last, b.written = state.LastSeq, state.LastSeq
 	}
 	if err != nil {
 		return fmt.Errorf("read bucket %s: %w", b.name, err)
@@ -223,6 +224,7 @@ func (b *Bucket) write(ctx context.Context, ops []Op) error {
 		if err != nil {
 			return err
 		}
+		b.written = b.last
 		ops = ops[n:]
 	}
 	return nil
@@ -290,7 +292,7 @@ func (b *Bucket) makeDurable(seq uint64) error {
 // sync makes the records so far durable, and tells the number of the last. The caller is committing.
 func (b *Bucket) sync() (uint64, error) {
 	b.mu.Lock()
-	target := b.last
+	target := b.written
 	b.mu.Unlock()
 	return target, syncBlocks(b.store.root(), bucketStream(b.name), b.commits.synced, b.store.syncFile)
 }

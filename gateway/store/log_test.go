@@ -32,8 +32,14 @@ func records(t testing.TB, l *Log, from uint64) (all []string) {
 	return all
 }
 
-// numbered is the record that tests write under this number, of a size of its own.
-func numbered(n uint64) []byte { return fmt.Appendf(nil, "%d %0*d", n, n*37%400, n) }
+// numbered is the record that tests write under this number, of a size of its own: now and then a large one.
+func numbered(n uint64) []byte {
+	size := n * 37 % 400
+	if n%100 == 99 {
+		size = 300 << 10
+	}
+	return fmt.Appendf(nil, "%d %0*d", n, size, n)
+}
 
 func appendTo(t testing.TB, l *Log, upTo uint64) {
 	t.Helper()
