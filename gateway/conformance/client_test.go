@@ -149,7 +149,12 @@ func (c *client) message() wire.Publish {
 // gets waits for a PUBLISH with these contents and acknowledges it as its QoS asks.
 func (c *client) gets(topic, payload string, qos byte) wire.Publish {
 	c.t.Helper()
-	m := c.message()
+	return c.gotten(c.message(), topic, payload, qos)
+}
+
+// gotten is gets for a message that has come already.
+func (c *client) gotten(m wire.Publish, topic, payload string, qos byte) wire.Publish {
+	c.t.Helper()
 	if string(m.Topic) != topic || string(m.Payload) != payload || m.QoS != qos {
 		c.t.Fatalf("got %q %q at QoS %d, want %q %q at QoS %d", m.Topic, m.Payload, m.QoS, topic, payload, qos)
 	}

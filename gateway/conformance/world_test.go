@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
@@ -128,9 +127,19 @@ type account struct{ device, key, secret string }
 
 func (w *world) newDevice(t testing.TB) account {
 	t.Helper()
+	return w.makeDevice(t, registry.NewDevice{})
+}
+
+func (w *world) disabledDevice(t testing.TB) account {
+	t.Helper()
+	return w.makeDevice(t, registry.NewDevice{Disabled: true})
+}
+
+func (w *world) makeDevice(t testing.TB, n registry.NewDevice) account {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	d, err := w.registry.CreateDevice(ctx, registry.NewDevice{})
+	d, err := w.registry.CreateDevice(ctx, n)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,16 +199,6 @@ func (c *client) refused(code byte) {
 	c.t.Helper()
 	c.wantBytes(wire.CONNACK<<4, 2, 0, code)
 	c.closed()
-}
-
-// eventually polls until ok, at most for patience.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %s: %s", patience, what)
-		}
-	}
 }
 
 // frame puts a fixed header before the parts of a body.
