@@ -180,6 +180,12 @@ func (a settingsOf) Set(s settings.Settings) error {
 // Token implements settings.Gateway.
 func (a settingsOf) Token() string { return a.Registry().Account().AuthToken }
 
+// RotateToken implements settings.Gateway.
+func (a settingsOf) RotateToken(ctx context.Context) error {
+	_, err := a.adapter.RotateToken(ctx)
+	return err
+}
+
 // Suites implements settings.Gateway.
 func (a settingsOf) Suites() []settings.Suite {
 	var all []settings.Suite

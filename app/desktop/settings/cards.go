@@ -216,65 +216,6 @@ func (c *certificateCard) add() {
 	c.screen.change("“"+name+"” could not be added", name+" is in the certificate now", func(s *Settings) { s.Names = append(s.Names, name) })
 }
 
-// accountCard is who owns everything, and where HTTP answers.
-type accountCard struct {
-	screen  *Screen
-	content *fyne.Container
-	sid     *value
-	http    *value
-	token   *kit.Text
-	reveal  *kit.Button
-	open    bool
-}
-
-const masked = "••••••••••••••••"
-
-func newAccountCard(s *Screen) *accountCard {
-	c := &accountCard{screen: s, token: kit.NewText(masked, kit.Mono)}
-	c.sid, c.http = s.value("Account SID", "account SID"), s.value("Health check", "address of the health check")
-	c.reveal = kit.NewButton("Reveal", kit.Small, c.toggle)
-	copyToken := kit.NewButton("Copy", kit.Small, func() { s.p.Shell.Copy("account token", s.p.Gateway.Token()) })
-	c.content = card("Account and HTTP", "The account owns everything here. HTTP answers only this machine, and only health checks, which ask for no token.",
-		c.http.line, c.sid.line,
-		line("Token", kit.Clipped(c.token), kit.Across(6, c.reveal, copyToken)),
-	)
-	return c
-}
-
-func (c *accountCard) set(v View) {
-	c.sid.text.Set(v.Account)
-	address := "off"
-	if v.HTTPURL != "" {
-		address = strings.TrimSuffix(v.HTTPURL, "/") + "/healthz"
-	}
-	c.http.text.Set(address)
-	c.http.copy.Hidden = v.HTTPURL == ""
-	c.mask()
-}
-
-// toggle shows the token, or hides it again. While presenting it stays hidden: a room looks on.
-func (c *accountCard) toggle() {
-	c.open = !c.open
-	c.mask()
-}
-
-func (c *accountCard) mask() {
-	presenting := c.screen.p.Look.Presenter()
-	if presenting {
-		c.open = false
-		c.reveal.Disable()
-	} else {
-		c.reveal.Enable()
-	}
-	if c.open {
-		c.token.Set(c.screen.p.Gateway.Token())
-		c.reveal.SetLabel("Hide")
-	} else {
-		c.token.Set(masked)
-		c.reveal.SetLabel("Reveal")
-	}
-}
-
 // lookCard is how the window looks.
 type lookCard struct {
 	screen  *Screen
@@ -294,8 +235,8 @@ func newLookCard(s *Screen) *lookCard {
 		c.themes[t.theme] = chip
 		chips.Add(chip)
 	}
-	c.off = kit.NewChip("", "Off", func() { s.p.Look.SetPresenter(false); c.set(); s.account.mask() })
-	c.on = kit.NewChip("", "On", func() { s.p.Look.SetPresenter(true); c.set(); s.account.mask() })
+	c.off = kit.NewChip("", "Off", func() { s.p.Look.SetPresenter(false); c.set(); s.api.mask() })
+	c.on = kit.NewChip("", "On", func() { s.p.Look.SetPresenter(true); c.set(); s.api.mask() })
 	c.content = card("Appearance", "", line("Theme", chips, nil),
 		line("Presenting", kit.Across(6, c.off, c.on), nil),
 		kit.NewProse(kit.Run{Text: "Presenting makes everything half as large again and masks secrets.", Type: kit.Quiet}))

@@ -65,6 +65,8 @@ type Gateway interface {
 	RootPEM() []byte
 	// Token is the account's secret. It is asked for only when the user wants to see or copy it.
 	Token() string
+	// RotateToken gives the account another token; the old one ends at once. It may take seconds.
+	RotateToken(context.Context) error
 	Suites() []Suite
 }
 
@@ -91,7 +93,7 @@ type Screen struct {
 
 	listener    *listenerCard
 	certificate *certificateCard
-	account     *accountCard
+	api         *apiCard
 	look        *lookCard
 	places      *placesCard
 
@@ -105,10 +107,10 @@ var _ shell.Screen = (*Screen)(nil)
 // New builds the screen; nothing is read before the first Pull.
 func New(p Params) *Screen {
 	s := &Screen{p: p}
-	s.listener, s.certificate, s.account = newListenerCard(s), newCertificateCard(s), newAccountCard(s)
+	s.listener, s.certificate, s.api = newListenerCard(s), newCertificateCard(s), newAPICard(s)
 	s.look, s.places = newLookCard(s), newPlacesCard(s)
 	left := kit.Down(kit.CardGap, s.listener.content, s.certificate.content, s.places.content)
-	right := kit.Down(kit.CardGap, s.look.content, s.account.content, suitesCard(p.Gateway.Suites()))
+	right := kit.Down(kit.CardGap, s.look.content, s.api.content, suitesCard(p.Gateway.Suites()))
 	s.content = container.NewVScroll(kit.Inset(0, 12, 0, 0, &fyne.Container{Layout: pair{}, Objects: []fyne.CanvasObject{left, right}}))
 	return s
 }
@@ -136,7 +138,7 @@ func (s *Screen) Pull() func() {
 func (s *Screen) apply(v View) {
 	s.listener.set(v)
 	s.certificate.set(v)
-	s.account.set(v)
+	s.api.set(v)
 	s.places.set(v)
 	s.look.set()
 	s.content.Refresh()

@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -20,6 +21,7 @@ type fake struct {
 	fail error
 	set  []Settings
 	told int // how often the token was asked for
+	turn int // how often it was rotated
 }
 
 func (f *fake) View() View { return f.view }
@@ -31,7 +33,13 @@ func (f *fake) Set(s Settings) error {
 	return f.fail
 }
 func (f *fake) RootPEM() []byte { return []byte("-----BEGIN CERTIFICATE-----") }
-func (f *fake) Token() string   { f.told++; return "the-secret-token" }
+func (f *fake) Token() string   { f.told++; return "the-secret-token" + strings.Repeat("-again", f.turn) }
+func (f *fake) RotateToken(context.Context) error {
+	if f.fail == nil {
+		f.turn++
+	}
+	return f.fail
+}
 func (f *fake) Suites() []Suite {
 	return []Suite{{"TLS 1.3", "TLS_AES_128_GCM_SHA256", ""}, {"TLS 1.2", "ECDHE-RSA-AES128-GCM-SHA256", "RSA-2048"}}
 }
@@ -133,6 +141,44 @@ func TestTheTokenIsShownOnlyWhenAskedForAndNeverWhilePresenting(t *testing.T) {
 	require.NotContains(t, s.texts(), "the-secret-token")
 	shelltest.Press(t, s.screen.Content(), "Reveal")
 	require.NotContains(t, s.texts(), "the-secret-token")
+}
+
+func TestAddressAccountAndTokenOfTheHTTPAPIAreCopiedWhole(t *testing.T) {
+	s := newStage(t)
+	require.Contains(t, s.texts(), "off")
+	s.gateway.view.HTTPURL = "http://127.0.0.1:8080"
+	s.tick()
+	for _, button := range shelltest.Buttons(s.screen.api.content, "Copy") {
+		button.Tapped(nil)
+	}
+	require.Equal(t, [][2]string{
+		{"address of the HTTP API", "http://127.0.0.1:8080"}, {"account SID", s.gateway.view.Account}, {"account token", "the-secret-token"},
+	}, s.shell.Copied)
+	require.NotContains(t, s.texts(), "the-secret-token", "to copy it is not to show it")
+}
+
+func TestTheTokenIsRotatedOnceTheConsequenceWasAgreedTo(t *testing.T) {
+	s := newStage(t)
+	shelltest.Press(t, s.screen.Content(), "Reveal")
+	shelltest.Press(t, s.screen.Content(), "Rotate token…")
+	require.Zero(t, s.gateway.turn, "not before it was agreed to")
+	require.Contains(t, s.shell.Questions[0].Lost, "the old token is refused from now on")
+	s.shell.Hold = true
+	s.shell.Questions[0].Do()
+	s.shell.Questions[0].Do() // twice, before the first is done
+	s.shell.Release()
+	require.Equal(t, 1, s.gateway.turn)
+	require.Contains(t, s.texts(), "the-secret-token-again")
+	require.Equal(t, "The account has another token now", s.shell.Toasts[0].Message)
+}
+
+func TestATokenThatCannotBeRotatedIsAFailure(t *testing.T) {
+	s := newStage(t)
+	s.gateway.fail = errors.New("the disk is full")
+	shelltest.Press(t, s.screen.Content(), "Rotate token…")
+	s.shell.Questions[0].Do()
+	require.Len(t, s.shell.Failures, 1)
+	require.Empty(t, s.shell.Toasts)
 }
 
 func TestTheThemeIsChosen(t *testing.T) {
