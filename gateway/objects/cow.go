@@ -130,3 +130,59 @@ func (s sorted[K, V]) eachDown(before int, fn func(K, V) bool) {
 		}
 	}
 }
+
+// sortedOf makes a map of values with different keys.
+func sortedOf[K cmp.Ordered, V any](values []V, key func(V) K) sorted[K, V] {
+	values = slices.Clone(values)
+	slices.SortFunc(values, func(a, b V) int { return cmp.Compare(key(a), key(b)) })
+	s := sorted[K, V]{count: len(values)}
+	for part := range slices.Chunk(values, chunkSize) {
+		c := &chunk[K, V]{keys: make([]K, len(part)), values: slices.Clip(part)}
+		for i, v := range part {
+			c.keys[i] = key(v)
+		}
+		s.chunks = append(s.chunks, c)
+	}
+	return s
+}
+
+// differences calls fn for each key whose value is not the same in both; a missing one is nil. What both share is skipped chunk by
+// chunk.
+func differences[K cmp.Ordered, V comparable](before, after sorted[K, V], fn func(key K, old, now V)) {
+	var none V
+	b, a := cursor[K, V]{chunks: before.chunks}, cursor[K, V]{chunks: after.chunks}
+	for !b.end() || !a.end() {
+		switch {
+		case !b.end() && !a.end() && b.i == 0 && a.i == 0 && b.chunks[0] == a.chunks[0]:
+			b.chunks, a.chunks = b.chunks[1:], a.chunks[1:]
+		case a.end() || !b.end() && b.key() < a.key():
+			fn(b.key(), b.value(), none)
+			b.step()
+		case b.end() || a.key() < b.key():
+			fn(a.key(), none, a.value())
+			a.step()
+		default:
+			if b.value() != a.value() {
+				fn(a.key(), b.value(), a.value())
+			}
+			b.step()
+			a.step()
+		}
+	}
+}
+
+// cursor walks through chunks.
+type cursor[K cmp.Ordered, V any] struct {
+	chunks []*chunk[K, V]
+	i      int
+}
+
+func (c *cursor[K, V]) end() bool { return len(c.chunks) == 0 }
+func (c *cursor[K, V]) key() K    { return c.chunks[0].keys[c.i] }
+func (c *cursor[K, V]) value() V  { return c.chunks[0].values[c.i] }
+
+func (c *cursor[K, V]) step() {
+	if c.i++; c.i == len(c.chunks[0].keys) {
+		c.chunks, c.i = c.chunks[1:], 0
+	}
+}

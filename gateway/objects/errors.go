@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -66,11 +67,13 @@ var (
 	ErrStrict = errors.New("the publish was refused, and the strict switch is on")
 	// ErrClosed is returned after Close.
 	ErrClosed = errors.New("the objects are closed")
+
+	errNotDue = errors.New("it has not expired")
 )
 
 // down makes an error of the store one that callers can tell: its outcome may be unknown.
 func down(doing string, err error) error {
-	if errors.Is(err, store.ErrDown) {
+	if errors.Is(err, store.ErrDown) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	return fmt.Errorf("%s: %w: %w", doing, store.ErrDown, err)
