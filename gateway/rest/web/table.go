@@ -147,7 +147,7 @@ func (t *Table) serve(w http.ResponseWriter, r *http.Request, h Handler, paramet
 	}
 	request := &Request{Request: r, path: parameters, form: form, extra: func(d time.Duration) {
 		// A writer without deadlines, as in a test, needs no more time.
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(d + usualAnswer))
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(d + AnswerTimeout))
 	}}
 	response, err := h(request)
 	if err != nil {
@@ -157,8 +157,8 @@ func (t *Table) serve(w http.ResponseWriter, r *http.Request, h Handler, paramet
 	response.Write(w)
 }
 
-// usualAnswer is how long an answer may take, as the server has it.
-const usualAnswer = 10 * time.Second
+// AnswerTimeout is how long an answer may take, as the server has it: a deletion waits for the connections that it ends.
+const AnswerTimeout = 30 * time.Second
 
 func (t *Table) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if t.Translate != nil {
