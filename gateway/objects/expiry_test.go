@@ -1,0 +1,110 @@
+package objects
+
+import (
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"gatehouse/gateway/store"
+)
+
+func expired(w *world, after uint64) (all []Change) {
+	for _, c := range w.Changes(after, 0) {
+		if c.Action == Expired || c.Action == ItemExpired {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+func TestObjectsAndItemsExpireOnceWithTheirWebhook(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	for _, kind := range Kinds {
+		_, err := w.Create(ctx, System(), plant, kind, NewObject{UniqueName: "brief", TTL: ptr(10)})
+		require.NoError(t, err)
+		w.create(kind, "lasting")
+	}
+	for i := range 5 {
+		_, err := w.AddItem(ctx, System(), plant, List, "lasting", NewItem{Data: []byte("1"), TTL: ptr(5 * i)})
+		require.NoError(t, err)
+	}
+	w.fired()
+	seq := w.LastChange()
+	w.pass(9 * time.Second)
+	eventually(t, "expired", func() bool { return len(expired(w, seq)) == 1 })
+	require.Equal(t, []EventType{ListItemRemoved}, w.fired())
+	require.Equal(t, "brief", w.must(Document, "brief").UniqueName)
+	w.pass(time.Second)
+	eventually(t, "expired", func() bool { return len(expired(w, seq)) == 6 })
+	require.ElementsMatch(t, []EventType{DocumentRemoved, ListRemoved, MapRemoved, ListItemRemoved}, w.fired())
+	for _, kind := range Kinds {
+		_, err := w.Get(plant, kind, "brief")
+		kindIs(t, NotFound, err)
+		w.must(kind, "lasting")
+	}
+	w.pass(time.Hour)
+	eventually(t, "expired", func() bool { return len(expired(w, seq)) == 8 })
+	require.Equal(t, 1, w.must(List, "lasting").Items, "the one without a time to live")
+	require.Zero(t, len(w.expiry.targets), "nothing is left in the index")
+}
+
+func TestWhatExpiresWhileTheGatewayIsDownExpiresOnceAtTheStart(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.Create(t.Context(), System(), plant, Document, NewObject{UniqueName: "brief", TTL: ptr(10)})
+	require.NoError(t, err)
+	w.create(List, "l")
+	for i := range 2*batch + 50 {
+		_, err := w.AddItem(t.Context(), System(), plant, List, "l", NewItem{Data: []byte(strconv.Itoa(i)), TTL: ptr(10 + i%2*3600)})
+		require.NoError(t, err)
+	}
+	w.fired()
+	w.reopen()
+	w.must(Document, "brief")
+	w.Close()
+	w.pass(time.Minute)
+	w.open()
+	_, err = w.Get(plant, Document, "brief")
+	kindIs(t, NotFound, err)
+	require.Equal(t, batch+25, w.must(List, "l").Items)
+	require.Len(t, w.fired(), 1+batch+25)
+	w.reopen()
+	require.Empty(t, w.fired())
+	w.pass(2 * time.Hour)
+	eventually(t, "empty", func() bool { return w.must(List, "l").Items == 0 })
+	require.Len(t, w.fired(), batch+25)
+	i, err := w.AddItem(t.Context(), System(), plant, List, "l", NewItem{Data: []byte("1")})
+	require.NoError(t, err)
+	require.Equal(t, 2*batch+50, i.Index, "indexes of expired items are not used again")
+}
+
+func TestANewTimeToLiveReplacesTheOld(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.Create(t.Context(), System(), plant, Document, NewObject{UniqueName: "d", TTL: ptr(10)})
+	require.NoError(t, err)
+	_, err = w.Update(t.Context(), System(), plant, Document, "d", ObjectChange{TTL: ptr(100)})
+	require.NoError(t, err)
+	_, err = w.Create(t.Context(), System(), plant, Document, NewObject{UniqueName: "witness", TTL: ptr(20)})
+	require.NoError(t, err)
+	w.pass(20 * time.Second)
+	eventually(t, "gone", func() bool { _, err := w.Get(plant, Document, "witness"); return err != nil })
+	w.must(Document, "d")
+	_, err = w.Update(t.Context(), System(), plant, Document, "d", ObjectChange{TTL: ptr(0)})
+	require.NoError(t, err)
+	require.Empty(t, w.expiry.targets)
+}
+
+func TestExpiryWaitsForAStoreThatIsDown(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.Create(t.Context(), System(), plant, Document, NewObject{UniqueName: "d", TTL: ptr(10)})
+	require.NoError(t, err)
+	tried := make(chan bool, 1000)
+	w.bucket.on(func([]store.Op) error { tried <- true; return store.ErrDown }, nil)
+	w.pass(time.Minute)
+	<-tried
+	w.must(Document, "d")
+	w.bucket.on(nil, nil)
+	eventually(t, "gone", func() bool { _, err := w.Get(plant, Document, "d"); return err != nil })
+}
