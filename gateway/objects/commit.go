@@ -30,6 +30,10 @@ type step struct {
 	changes []Change
 	events  []Event
 	updates []Update
+
+	// unasked says that nobody waits for an acknowledgement, who would try again after a crash: the events are stored with the
+	// change until the hook has them.
+	unasked bool
 }
 
 // change is the one way in which anything changes: check, store, make visible, tell. check is called with the object's lock
@@ -147,6 +151,12 @@ func (o *Objects) commit(ctx context.Context, w Writer, service registry.Service
 	if err != nil {
 		return nil, err
 	}
+	owed := o.owe(w, service, s.events)
+	if s.unasked && len(owed) > 0 {
+		key := obj.eventsKey(owed)
+		owed[len(owed)-1].key = key
+		s.ops = append(s.ops, store.Op{Key: key, Value: value(s.events, nil)})
+	}
 	if len(s.ops) > 0 {
 		if err := o.bucket.Apply(ctx, s.ops); err != nil {
 			undo()
@@ -158,10 +168,25 @@ func (o *Objects) commit(ctx context.Context, w Writer, service registry.Service
 		o.history.add(o.feed.add(c))
 	}
 	stored := o.deliver(w, s.updates)
-	if o.params.Hook != nil && service.WebhookURL != "" && (!w.REST || service.WebhooksFromRESTEnabled) {
-		obj.owed = append(obj.owed, s.events...)
-	}
+	obj.owed = append(obj.owed, owed...)
 	return stored, o.pay(obj)
+}
+
+// due is an event that the hook has not taken.
+type due struct {
+	event Event
+	key   string // what to delete from the store when it has; usually empty
+}
+
+// owe are the events that the service wants to hear of.
+func (o *Objects) owe(w Writer, service registry.Service, events []Event) (owed []due) {
+	if o.params.Hook == nil || service.WebhookURL == "" || w.REST && !service.WebhooksFromRESTEnabled {
+		return nil
+	}
+	for _, e := range events {
+		owed = append(owed, due{event: e})
+	}
+	return owed
 }
 
 // deliver hands updates to the broker. It comes after show: who reads the snapshot after it has subscribed, and gets all updates
@@ -184,11 +209,19 @@ func (o *Objects) deliver(w Writer, updates []Update) (stored []chan error) {
 // pay offers the hook what it has not taken yet, in order.
 func (o *Objects) pay(obj *object) error {
 	for len(obj.owed) > 0 {
-		if err := o.params.Hook.Enqueue(obj.owed[0]); err != nil {
+		if err := o.params.Hook.Enqueue(obj.owed[0].event); err != nil {
 			o.keeper.remind(obj)
 			return down("queue webhook", err)
 		}
+		key := obj.owed[0].key
 		obj.owed = obj.owed[1:]
+		if key == "" {
+			continue
+		}
+		if err := o.bucket.Apply(context.Background(), []store.Op{{Key: key, Delete: true}}); err != nil {
+			o.keeper.sweep(leftover{base: key})
+			return down("forget queued webhooks", err)
+		}
 	}
 	obj.owed = nil
 	return nil
@@ -292,8 +325,9 @@ func (o *Objects) differing(was *space, obj *object) {
 		o.history.add(o.feed.add(c))
 	}
 	o.deliver(w, s.updates)
-	if service, found := o.params.Registry.Service(obj.space.service); found && o.params.Hook != nil && service.WebhookURL != "" && len(s.events) > 0 {
-		obj.owed = append(obj.owed, s.events...)
+	service, _ := o.params.Registry.Service(obj.space.service)
+	if owed := o.owe(Writer{}, service, s.events); len(owed) > 0 {
+		obj.owed = append(obj.owed, owed...)
 		o.keeper.remind(obj)
 	}
 }

@@ -209,7 +209,7 @@ func (o *Objects) remove(ctx context.Context, r request, action Action, check fu
 		if err := check(before, at); err != nil {
 			return step{}, err
 		}
-		s := step{changes: []Change{obj.changed(action, r.writer, at, before, nil)}}
+		s := step{unasked: action == Expired, changes: []Change{obj.changed(action, r.writer, at, before, nil)}}
 		if obj.kind != Stream {
 			s.events = []Event{obj.event(removed[obj.kind], r.writer, at, before)}
 		}

@@ -178,7 +178,9 @@ func (o *Objects) expire(ctx context.Context, targets []target) error {
 			if len(items) == 0 {
 				return step{}, errNotDue
 			}
-			return obj.withoutItems(r.writer, ItemExpired, at, before, items...), nil
+			s := obj.withoutItems(r.writer, ItemExpired, at, before, items...)
+			s.unasked = true
+			return s, nil
 		})
 	}
 	if err == errNotDue || KindOf(err) == NotFound || KindOf(err) == NoService {

@@ -108,3 +108,32 @@ func TestExpiryWaitsForAStoreThatIsDown(t *testing.T) {
 	w.bucket.on(nil, nil)
 	eventually(t, "gone", func() bool { _, err := w.Get(plant, Document, "d"); return err != nil })
 }
+
+func TestTheWebhookOfAnExpiryIsNotLostWhenTheProcessDiesBeforeItIsQueued(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.Create(t.Context(), System(), plant, Document, NewObject{UniqueName: "d", TTL: ptr(10)})
+	require.NoError(t, err)
+	w.create(Map, "m")
+	_, err = w.AddItem(t.Context(), System(), plant, Map, "m", NewItem{Key: "k", Data: []byte("1"), TTL: ptr(10)})
+	require.NoError(t, err)
+	w.fired()
+	tried := make(chan bool, 1000)
+	w.mu.Lock()
+	w.hook = func(Event) error { tried <- true; return errDisk }
+	w.mu.Unlock()
+	w.pass(time.Minute)
+	eventually(t, "both removed", func() bool {
+		_, err := w.Get(plant, Document, "d")
+		return err != nil && w.must(Map, "m").Items == 0
+	})
+	<-tried
+	w.Close() // as if it had died: nothing was told
+	w.mu.Lock()
+	w.hook = nil
+	w.mu.Unlock()
+	w.open()
+	require.ElementsMatch(t, []EventType{DocumentRemoved, MapItemRemoved}, w.fired())
+	require.Len(t, w.bucket.keys(), 1, "the map")
+	w.reopen()
+	require.Empty(t, w.fired(), "and only once")
+}

@@ -37,6 +37,17 @@ func (k *keeper) stop() {
 	<-k.ended
 }
 
+// begin forgets what was to be done and takes over what the store says.
+func (k *keeper) begin(left []leftover, owing []*object) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.left, k.owing = left, nil
+	for _, obj := range owing {
+		k.owe(obj)
+	}
+	k.nudge()
+}
+
 // sweep has what is left of removed objects deleted.
 func (k *keeper) sweep(left ...leftover) {
 	k.mu.Lock()
@@ -49,6 +60,10 @@ func (k *keeper) sweep(left ...leftover) {
 func (k *keeper) remind(obj *object) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.owe(obj)
+}
+
+func (k *keeper) owe(obj *object) {
 	if k.owing == nil {
 		k.owing = map[*object]bool{}
 	}

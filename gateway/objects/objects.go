@@ -79,6 +79,9 @@ func openOn(ctx context.Context, b bucket, p Params) (*Objects, error) {
 	if err := o.read(ctx); err != nil {
 		return nil, fmt.Errorf("open objects: %w", err)
 	}
+	if err := o.payOwed(); err != nil {
+		return nil, fmt.Errorf("open objects: %w", err)
+	}
 	for _, t := range o.expiry.due(o.now(), 0) {
 		if err := o.expire(ctx, t); err != nil {
 			return nil, fmt.Errorf("open objects: %w", err)
@@ -94,7 +97,7 @@ func (o *Objects) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	spaces, left, err := load(entries, func(service string) bool {
+	found, err := load(entries, func(service string) bool {
 		_, found := o.params.Registry.Service(service)
 		return found
 	})
@@ -103,7 +106,7 @@ func (o *Objects) read(ctx context.Context) error {
 	}
 	fresh := &sync.Map{}
 	o.expiry.clear()
-	for service, s := range spaces {
+	for service, s := range found.spaces {
 		fresh.Store(service, s)
 		s.all(func(obj *object) {
 			o.seq.Store(max(o.seq.Load(), obj.seq))
@@ -111,7 +114,7 @@ func (o *Objects) read(ctx context.Context) error {
 		})
 	}
 	o.spaces.Store(fresh)
-	o.keeper.sweep(left...)
+	o.keeper.begin(found.left, found.owing)
 	return nil
 }
 

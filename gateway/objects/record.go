@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,12 +21,14 @@ import (
 //	<service>.<object>        an object, with a document's data
 //	<service>.<object>.i.X    an item
 //	<service>.<object>.p.X    a permission
+//	<service>.<object>.e.N    events of an expiry that the webhooks' queue may not have yet; N rises
 //
 // A value is a line of JSON, then the data as it is. What an object's record says of a list or map (its revision, its next
 // index) is a lower bound: items carry the revision that they led to, so that a change of an item is one write.
 const (
 	partItem       = "i"
 	partPermission = "p"
+	partEvents     = "e"
 )
 
 type objectRecord struct {
@@ -73,6 +77,16 @@ func (obj *object) itemKey(i *item) string {
 
 func (obj *object) permissionKey(identity string) string {
 	return obj.storeKey() + "." + partPermission + "." + hashed(identity)
+}
+
+// eventsKey is one that the object has not had: its own revision has risen, or it is removed.
+func (obj *object) eventsKey(owed []due) string {
+	last := owed[len(owed)-1].event
+	n, _ := strconv.ParseUint(last.Revision, 16, 64)
+	if !last.HasItem {
+		n++
+	}
+	return fmt.Sprintf("%s.%s.%020d", obj.storeKey(), partEvents, n)
 }
 
 func nanos(t time.Time) int64 {
@@ -138,18 +152,20 @@ type loading struct {
 	gone        bool
 	items       []*item
 	permissions []Permission
-	keys        []string // all that is stored under it, but its own record
+	keys        []string // all that is stored under it, but its own record and events
+	owed        map[string][]Event
 }
 
 // load decodes what the store holds. Keys of services that no longer exist, of removed objects, and of items whose object is not
 // there (it is made before them and removed after them, or at once), are to be deleted.
-func load(entries []store.Entry, exists func(service string) bool) (spaces map[string]*space, left []leftover, err error) {
-	spaces = map[string]*space{}
+func load(entries []store.Entry, exists func(service string) bool) (c contents, err error) {
+	c.spaces = map[string]*space{}
+	spaces := c.spaces
 	found := map[string]*loading{} // by service and SID
 	for _, e := range entries {
 		parts := strings.Split(e.Key, ".")
 		if len(parts) != 2 && len(parts) != 4 {
-			return nil, nil, fmt.Errorf("%s: not a key of an object", e.Key)
+			return contents{}, fmt.Errorf("%s: not a key of an object", e.Key)
 		}
 		service, base := parts[0], parts[0]+"."+parts[1]
 		if spaces[service] == nil {
@@ -163,18 +179,28 @@ func load(entries []store.Entry, exists func(service string) bool) (spaces map[s
 		if len(parts) == 2 {
 			err = l.addObject(spaces[service], parts[1], e.Value)
 		} else {
-			l.keys = append(l.keys, e.Key)
-			err = l.addPart(parts[2], parts[3], e.Value)
+			err = l.addPart(e.Key, parts[2], parts[3], e.Value)
 		}
 		if err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", e.Key, err)
+			return contents{}, fmt.Errorf("%s: %w", e.Key, err)
 		}
 	}
 	whole := map[*shelf][]*object{}
 	for base, l := range found {
-		service, _, _ := strings.Cut(base, ".")
-		if l.object == nil || l.gone || !exists(service) {
-			left = append(left, leftover{base: base, parts: l.keys})
+		service, sid, _ := strings.Cut(base, ".")
+		there := l.object != nil && !l.gone && exists(service)
+		if !there && (l.object != nil || len(l.keys) > 0) {
+			c.left = append(c.left, leftover{base: base, parts: l.keys})
+		}
+		if len(l.owed) > 0 {
+			if !there {
+				kind, _ := kindOf(sid)
+				l.object = &object{space: spaces[service], kind: kind, sid: sid}
+			}
+			l.object.owe(l.owed)
+			c.owing = append(c.owing, l.object)
+		}
+		if !there {
 			continue
 		}
 		l.finish()
@@ -189,7 +215,27 @@ func load(entries []store.Entry, exists func(service string) bool) (spaces map[s
 			delete(spaces, service)
 		}
 	}
-	return spaces, left, nil
+	return c, nil
+}
+
+// contents is what the store holds.
+type contents struct {
+	spaces map[string]*space
+	left   []leftover // of what was removed
+	owing  []*object  // there or not, with events that the hook may not have
+}
+
+// owe notes what was stored of the object's events.
+func (obj *object) owe(stored map[string][]Event) {
+	for _, key := range slices.Sorted(maps.Keys(stored)) {
+		for i, e := range stored[key] {
+			d := due{event: e}
+			if i == len(stored[key])-1 {
+				d.key = key
+			}
+			obj.owed = append(obj.owed, d)
+		}
+	}
 }
 
 // leftover is what is stored of an object that was removed.
@@ -226,7 +272,17 @@ func (l *loading) addObject(s *space, sid string, v []byte) error {
 	return nil
 }
 
-func (l *loading) addPart(part, name string, v []byte) error {
+func (l *loading) addPart(key, part, name string, v []byte) error {
+	if part == partEvents {
+		var events []Event
+		_, err := readValue(v, &events)
+		if l.owed == nil {
+			l.owed = map[string][]Event{}
+		}
+		l.owed[key] = events
+		return err
+	}
+	l.keys = append(l.keys, key)
 	switch part {
 	case partPermission:
 		var r permissionRecord

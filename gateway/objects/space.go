@@ -66,8 +66,8 @@ type object struct {
 	// mu is held by one change from its checks to its end; reads do not wait for it. Lock order: Objects.gate, then mu, then the
 	// leaves: shelf.mu, expiry.mu, feed.mu, history.mu.
 	mu    sync.Mutex
-	owed  []Event // that the hook did not take
-	meter meter   // of a stream
+	owed  []due // in order
+	meter meter // of a stream
 }
 
 // state is immutable.

@@ -290,4 +290,3 @@ var errDisk = errors.New("disk full")
 func absent(p sid.Prefix) string { return string(p) + strings.Repeat("f", 32) }
 
 func text(n int) string { return `"` + strings.Repeat("x", n-2) + `"` }
-
