@@ -18,7 +18,7 @@ func TestRoutingAtQoS0AllocatesTheMessageOnly(t *testing.T) {
 		return c
 	}
 	publisher, subscriber := open("p"), open("s")
-	subscriber.session.subscribe("a/+", 0)
+	subscriber.session.subscribe("a/+", granted{})
 	for _, size := range []int{0, 64, 200} {
 		packet := wire.AppendPublish(nil, wire.Message{Topic: "a/topic", Payload: make([]byte, size)})
 		_, used, _ := wire.Length(packet[1:])

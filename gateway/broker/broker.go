@@ -13,6 +13,7 @@
 package broker
 
 import (
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -80,7 +81,6 @@ func (s Settings) withDefaults() Settings {
 // Params of a Hub. All are optional.
 type Params struct {
 	Settings Settings
-	Journal  Journal          // durability; nil keeps everything in memory only
 	Log      Log              // where sessions and retained messages are stored; nil: in memory only
 	Objects  Objects          // behind topics below sync/; nil: those are refused
 	Now      func() time.Time // for times that are shown; nil is time.Now
@@ -93,12 +93,19 @@ type Params struct {
 // Hub holds the sessions of all devices and routes between them.
 type Hub struct {
 	settings Settings
-	journal  Journal
+	objects  Objects
 	now      func() time.Time
 	log      *slog.Logger
 	syncOnly atomic.Bool
 	notices  noticeRing
 	totals   totals
+	onCommit func(time.Duration, int)
+
+	sequencer  sequencer
+	shelf      shelf
+	group      group      // the sequencer's
+	compaction compaction // the sequencer's
+	numbers    uint64     // of sessions; the sequencer's
 
 	mu       sync.Mutex
 	sessions map[string]*session // by device SID
@@ -115,20 +122,33 @@ type service struct {
 
 	retainedMu sync.RWMutex
 	retained   retained
+
+	dropped bool    // the sequencer's: it is no more
+	watched watched // by the window
 }
 
 // Open makes a Hub with the sessions, queued messages and retained messages that Params.Log holds.
-func Open(p Params) (*Hub, error) { return New(p), nil }
+func Open(p Params) (*Hub, error) {
+	h := newHub(p)
+	if h.shelf.log = p.Log; p.Log == nil {
+		return h, nil
+	}
+	if err := h.replay(); err != nil {
+		return nil, fmt.Errorf("sessions: %w", err)
+	}
+	return h, nil
+}
 
-// New makes a Hub without a log: Params.Log is left aside.
-func New(p Params) *Hub {
+// New makes a Hub that keeps everything in memory; Params.Log is left aside.
+func New(p Params) *Hub { return newHub(p) }
+
+func newHub(p Params) *Hub {
 	h := &Hub{
-		settings: p.Settings.withDefaults(), journal: p.Journal, now: p.Now, log: p.Logger,
+		settings: p.Settings.withDefaults(), objects: p.Objects, now: p.Now, log: p.Logger, onCommit: p.OnCommit,
 		sessions: map[string]*session{}, services: map[string]*service{}, conns: map[*Conn]struct{}{},
 	}
-	if h.journal == nil {
-		h.journal = &memory{}
-	}
+	h.sequencer.hub, h.group.hub, h.compaction.hub = h, h, h
+	h.sequencer.room.L = &h.sequencer.mu
 	if h.now == nil {
 		h.now = time.Now
 	}
@@ -141,59 +161,6 @@ func New(p Params) *Hub {
 
 // SetSyncTopicsOnly switches Settings.SyncTopicsOnly from now on; subscriptions that are there stay.
 func (h *Hub) SetSyncTopicsOnly(on bool) { h.syncOnly.Store(on) }
-
-// DropSession discards a device's session and reports whether there was one. A connection that is still open is ended
-// with session_dropped.
-func (h *Hub) DropSession(deviceSID string) bool {
-	h.mu.Lock()
-	s := h.sessions[deviceSID]
-	var c *Conn
-	if s != nil {
-		c = h.end(s)
-	}
-	h.mu.Unlock()
-	if c != nil {
-		c.Kill(cause.SessionDropped)
-	}
-	return s != nil
-}
-
-// DropSessionOf discards a device's session if it belongs to this Sync service, and leaves one of another service alone. A
-// connection that is still open is ended with service_changed.
-func (h *Hub) DropSessionOf(deviceSID, serviceSID string) bool {
-	h.mu.Lock()
-	s := h.sessions[deviceSID]
-	if s == nil || s.service.sid != serviceSID {
-		h.mu.Unlock()
-		return false
-	}
-	c := h.end(s)
-	h.mu.Unlock()
-	if c != nil {
-		c.Kill(cause.ServiceChanged)
-	}
-	return true
-}
-
-// DropService discards the sessions and retained messages of a Sync service; open connections are ended with
-// service_changed.
-func (h *Hub) DropService(serviceSID string) {
-	h.mu.Lock()
-	var conns []*Conn
-	for _, s := range h.sessions {
-		if s.service.sid != serviceSID {
-			continue
-		}
-		if c := h.end(s); c != nil {
-			conns = append(conns, c)
-		}
-	}
-	delete(h.services, serviceSID)
-	h.mu.Unlock()
-	for _, c := range conns {
-		c.Kill(cause.ServiceChanged)
-	}
-}
 
 // Close ends every connection with gateway_stopped and waits until each Run has returned. Connections that are opened
 // later end at once. Sessions stay where they are.
@@ -209,25 +176,16 @@ func (h *Hub) Close() {
 		c.Kill(cause.GatewayStopped)
 	}
 	h.open.Wait()
+	h.sequencer.close()
 }
 
-// end forgets a session and returns the connection that it had. Called with h.mu held.
-func (h *Hub) end(s *session) *Conn {
-	s.turn.Lock()
-	defer s.turn.Unlock()
-	s.mu.Lock()
-	filters, c := s.filters, s.conn
-	s.ended, s.filters, s.qos0, s.queued, s.inFlight, s.received = true, nil, queue{}, queue{}, nil, nil
-	s.wakePublishers()
-	s.mu.Unlock()
-	for f := range filters {
-		s.service.index.unsubscribe(f, s)
+// committed takes note of a record that was stored.
+func (h *Hub) committed(took time.Duration, bytes, entries int) {
+	h.totals.commits.Add(1)
+	h.compaction.written(bytes)
+	if h.onCommit != nil {
+		h.onCommit(took, entries)
 	}
-	if h.sessions[s.device] == s {
-		delete(h.sessions, s.device)
-		h.journal.Discard(s.device)
-	}
-	return c
 }
 
 // serviceOf finds or makes a service. Called with h.mu held.

@@ -43,8 +43,6 @@ type End struct {
 // packetKept is how much of an offending packet End keeps.
 const packetKept = 4096
 
-var errStore = errors.New("the message could not be stored")
-
 // Conn is one connection of a device, from Open until Run returns.
 type Conn struct {
 	hub     *Hub
@@ -66,63 +64,19 @@ type Conn struct {
 	crowded    *session // a subscriber that the publish just routed was too much for; reader only
 	topic      string   // the last topic that was published to, valid, so that it need not be allocated again
 
-	writeArmed time.Time // writer only
+	writeArmed time.Time            // writer only
+	fetched    map[*stored]*Message // writer only: read back from the log
+
+	pending atomic.Int32 // entries in the sequencer; only the reader adds
 
 	// Guarded by session.mu.
-	control []byte // what the protocol owes, in order: CONNACK, SUBACK, PUBACK, ...
-	up      bool   // CONNACK is on its way: others may follow
-	writing bool
-	dead    bool
-}
-
-// Open attaches a connection to its device's session, which it makes anew when there is none or one of the two is clean
-// (MQTT 3.1.1, 3.1.2.4). present is the session-present bit of 3.1.1, pending the number of messages that wait. A
-// session that belongs to another Sync service is discarded first. Run must follow. An error means that the session's
-// beginning or end could not be stored: nothing has changed, and there is no connection.
-func (h *Hub) Open(nc net.Conn, hello Hello) (c *Conn, present bool, pending int, err error) {
-	c = &Conn{hub: h, net: nc, hello: hello, killed: make(chan struct{})}
-	c.tapping.Store(hello.Tap != nil)
-	c.in.conn = c
-	h.mu.Lock()
-	old := h.attach(c)
-	h.open.Add(1)
-	h.conns[c] = struct{}{}
-	if h.closed {
-		c.kill(cause.GatewayStopped)
-	}
-	h.mu.Unlock()
-	if old != nil {
-		old.Kill(cause.TakenOver)
-	}
-	c.session.mu.Lock()
-	pending = len(c.session.inFlight) + c.session.queued.len()
-	c.session.mu.Unlock()
-	return c, c.present, pending, nil
-}
-
-// attach gives c its session and returns a connection that should not have been there. Called with h.mu held.
-func (h *Hub) attach(c *Conn) (old *Conn) {
-	device, v := c.hello.DeviceSID, h.serviceOf(c.hello.ServiceSID)
-	s := h.sessions[device]
-	if s != nil && (c.hello.Clean || s.clean || s.service != v) {
-		old = h.end(s)
-		s = nil
-	}
-	c.present = s != nil
-	if s == nil {
-		s = &session{hub: h, device: device, service: v, clean: c.hello.Clean}
-		s.room.L = &s.mu
-		h.sessions[device] = s
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.conn != nil {
-		old = s.conn
-	}
-	s.conn, s.hello, s.since, s.resend = c, c.hello, h.now(), 0
-	s.hello.Tap = nil
-	c.session = s
-	return old
+	pendingBytes int
+	stalled      bool   // the reader waits for pending entries, or for control
+	refused      error  // why something of this connection could not be stored
+	control      []byte // what the protocol owes, in order: CONNACK, SUBACK, PUBACK, ...
+	up           bool   // CONNACK is on its way: others may follow
+	writing      bool
+	dead         bool
 }
 
 // Run answers CONNACK 0, serves the connection until it ends, closes the socket and detaches from the session. A panic
@@ -135,6 +89,11 @@ func (c *Conn) Run() End {
 	if c.why != end.Cause && !goodbye {
 		end = End{Cause: c.why, Err: end.Err}
 	}
+	c.session.mu.Lock()
+	if end.Cause == cause.StoreDown && c.refused != nil {
+		end.Err = c.refused
+	}
+	c.session.mu.Unlock()
 	c.detach()
 	return end
 }
@@ -187,8 +146,12 @@ func (c *Conn) endOf(err error) End {
 	switch {
 	case errors.Is(err, errKeepAlive):
 		return End{Cause: cause.KeepaliveExpired, Err: err}
+	case errors.Is(err, errStrict):
+		return End{Cause: cause.PublishRefused, Err: err}
 	case errors.Is(err, errStore):
 		return End{Cause: cause.StoreDown, Err: err}
+	case errors.Is(err, errClosed):
+		return End{Cause: cause.GatewayStopped}
 	case errors.Is(err, io.EOF) && len(c.in.current()) == 0:
 		return End{Cause: cause.ClientClosed}
 	}
@@ -204,7 +167,8 @@ func (c *Conn) detach() {
 	c.dead, c.control = true, nil
 	if s.conn == c {
 		s.conn, s.since = nil, h.now()
-		s.qos0, s.qos0Bytes = queue{}, 0
+		s.fleeting, s.fleetingBytes = queue[fleeting]{}, 0
+		s.here.Store(false)
 	}
 	s.wakePublishers()
 	s.room.Broadcast()
@@ -220,6 +184,9 @@ func (c *Conn) detach() {
 	}
 	delete(h.conns, c)
 	h.mu.Unlock()
+	if !ended && s.stores() {
+		_ = h.sequencer.add(entry{kind: entryStep, step: leaving{s}}, 0, true) // when nothing is stored, memory is the truth
+	}
 	h.open.Done()
 }
 

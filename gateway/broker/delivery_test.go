@@ -302,7 +302,7 @@ func TestASlowReaderLosesNothingAndDelaysNobody(t *testing.T) {
 
 func TestPublishersAreSlowedDownByABoundedTime(t *testing.T) {
 	g := serve(t, withSettings(Settings{SoftQueue: 300, SlowDown: 5 * time.Millisecond}))
-	slow, _ := g.connect("slow", false)
+	slow, _ := g.connect("slow", true)
 	slow.subscribe(1, "s", 1)
 	p, _ := g.connect("pub", true)
 	const messages = 450

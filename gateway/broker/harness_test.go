@@ -41,6 +41,7 @@ type gate struct {
 	devices map[string]*turn
 	ends    map[string][]End
 	raw     map[net.Conn]struct{}
+	opened  []func(*Hub)
 	wg      sync.WaitGroup
 }
 
@@ -53,7 +54,7 @@ type turn struct {
 type option func(*gate, *Params)
 
 func withSettings(s Settings) option { return func(_ *gate, p *Params) { p.Settings = s } }
-func withJournal(j Journal) option   { return func(_ *gate, p *Params) { p.Journal = j } }
+func withLog(l Log) option           { return func(_ *gate, p *Params) { p.Log = l } }
 func withTLS(g *gate, _ *Params) {
 	g.tls = &tls.Config{Certificates: []tls.Certificate{testCertificate()}}
 }
@@ -64,7 +65,12 @@ func serve(t testing.TB, options ...option) *gate {
 	for _, o := range options {
 		o(g, &p)
 	}
-	g.hub = New(p)
+	hub, err := Open(p)
+	require.NoError(t, err)
+	g.hub = hub
+	for _, o := range g.opened {
+		o(hub)
+	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	g.ln = ln
@@ -149,7 +155,13 @@ func (g *gate) connection(raw net.Conn) {
 		d.cur.Kill(cause.TakenOver)
 		<-d.gone
 	}
-	c, _, _, _ := g.hub.Open(nc, hello)
+	c, _, _, err := g.hub.Open(nc, hello)
+	if err != nil {
+		d.cur = nil
+		d.mu.Unlock()
+		_, _ = nc.Write(wire.AppendConnack(nil, false, 3))
+		return
+	}
 	gone := make(chan struct{})
 	d.cur, d.gone = c, gone
 	d.mu.Unlock()

@@ -37,16 +37,3 @@ type Update struct {
 
 // Route says that the subscribers of exactly Filter get the update on Topic. A session gets one message per Topic.
 type Route struct{ Filter, Topic string }
-
-// Update delivers a change of an object, with RETAIN 0 and at QoS 1 to those who were granted it. It is queued at once, in
-// the order of the calls; stored, which may be nil, is told when every session that must not lose it has it on the disk,
-// or that the store has failed. It must not wait.
-func (h *Hub) Update(u Update, stored func(error)) {
-	if stored != nil {
-		stored(nil)
-	}
-}
-
-// Recover makes the log say what memory says, after Params.Log has failed and works again, and lets messages through
-// from then on.
-func (h *Hub) Recover() error { return nil }

@@ -50,6 +50,19 @@ func (n *retainedNode) child(level string) *retainedNode {
 	return k
 }
 
+// get is a topic's retained message, or nil.
+func (r *retained) get(topic string) *Message {
+	n := &r.root
+	for more := true; more; {
+		var level string
+		level, topic, more = strings.Cut(topic, "/")
+		if n = n.next[level]; n == nil {
+			return nil
+		}
+	}
+	return n.message
+}
+
 func (r *retained) remove(topic string) {
 	old, _ := r.root.remove(topic, true)
 	if old != nil {

@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -52,7 +51,6 @@ func TestInvalidPacketsEndTheConnectionWithByteAndRule(t *testing.T) {
 		"SUBSCRIBE flags":            {"\x80\x06\x00\x01\x00\x01t\x00", cause.MalformedPacket, 0, "MQTT-3.8.1-1"},
 		"SUBSCRIBE without a filter": {"\x82\x02\x00\x01", cause.MalformedPacket, 4, "MQTT-3.8.3-3"},
 		"SUBSCRIBE QoS 3":            {"\x82\x06\x00\x01\x00\x01t\x03", cause.MalformedPacket, 7, "MQTT-3.8.3-4"},
-		"SUBSCRIBE bad wildcard":     {sub("a/b#"), cause.MalformedPacket, 9, "MQTT-4.7.1-2"},
 		"UNSUBSCRIBE flags":          {"\xa0\x05\x00\x01\x00\x01t", cause.MalformedPacket, 0, "MQTT-3.10.1-1"},
 		"PUBREL flags":               {"\x60\x02\x00\x01", cause.MalformedPacket, 0, "MQTT-3.6.1-1"},
 		"PUBACK identifier 0":        {"\x40\x02\x00\x00", cause.MalformedPacket, 2, "MQTT-2.3.1-1"},
@@ -87,7 +85,7 @@ func TestAPacketOfTheLargestSizeIsTaken(t *testing.T) {
 }
 
 func TestMQTT31IsServedAsItsStandardSays(t *testing.T) {
-	g := serve(t)
+	g := serve(t, withDocuments(&documents{}))
 	c := g.connect31("old", false)
 	c.send([]byte("\x8a\x06\x00\x01\x00\x01t\x01")) // SUBSCRIBE with DUP
 	assert.Equal(t, byte(1), c.want(wire.SUBACK).body[2])
@@ -137,7 +135,7 @@ func TestPUBRELIsRepeatedAsTheLevelSays(t *testing.T) {
 }
 
 func TestServicesShareNothing(t *testing.T) {
-	g := serve(t)
+	g := serve(t, withDocuments(&documents{}))
 	in := func(device, service string) *client {
 		c, _ := g.connectWith(wire.Connect{ClientID: device, HasUser: true, User: service})
 		return c
@@ -171,7 +169,7 @@ func TestASessionOfAnotherServiceIsDiscarded(t *testing.T) {
 }
 
 func TestTopicsThatAreNotServed(t *testing.T) {
-	g := serve(t)
+	g := serve(t, withDocuments(&documents{}))
 	c, _ := g.connect("d", true)
 	for filter, code := range map[string]byte{
 		"$SYS/#": 0x80, "$share/g/t": 0x80, "sync/#": 0x80, "sync/docs/+": 0x80, "sync/maps/#": 0x80,
@@ -192,20 +190,20 @@ func TestTopicsThatAreNotServed(t *testing.T) {
 }
 
 func TestSyncTopicsAreCappedAtQoS1AndNeverRetained(t *testing.T) {
-	g := serve(t)
+	g := serve(t, withDocuments(&documents{}))
 	c, _ := g.connect("d", true)
 	require.Equal(t, byte(1), c.subscribe(1, "sync/docs/x", 2))
 	c.publish("sync/docs/x", "{}", 2, 2, true)
-	c.want(wire.PUBREC)
 	m := c.want(wire.PUBLISH).publish()
 	assert.Equal(t, byte(1), m.QoS)
 	assert.False(t, m.Retain)
+	c.want(wire.PUBREC) // behind the update that it has caused
 	c.ack(wire.PUBACK, m.ID)
 	assert.Zero(t, g.hub.Stats().Retained)
 }
 
 func TestSyncTopicsOnlyRefusesTheOthers(t *testing.T) {
-	g := serve(t, withSettings(Settings{SyncTopicsOnly: true}))
+	g := serve(t, withSettings(Settings{SyncTopicsOnly: true}), withDocuments(&documents{}))
 	c, _ := g.connect("d", true)
 	assert.Equal(t, byte(0x80), c.subscribe(1, "t", 1))
 	assert.Equal(t, byte(1), c.subscribe(2, "sync/docs/x", 1))
@@ -383,71 +381,6 @@ func TestAPanicEndsItsConnectionOnly(t *testing.T) {
 		}
 		good.silent()
 	}
-}
-
-// ledger is a journal that fails on demand and notes what it is told.
-type ledger struct {
-	memory
-	mu   sync.Mutex
-	fail error
-	log  []string
-}
-
-func (l *ledger) note(format string, args ...any) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.log = append(l.log, fmt.Sprintf(format, args...))
-}
-
-func (l *ledger) Append(m *Message, devices []string) (uint64, error) {
-	l.note("append %s for %v", m.Payload, devices)
-	l.mu.Lock()
-	err := l.fail
-	l.mu.Unlock()
-	if err != nil {
-		return 0, err
-	}
-	return l.memory.Append(m, devices)
-}
-func (l *ledger) Release(d string, p uint64)   { l.note("release %s %d", d, p) }
-func (l *ledger) Done(d string, p uint64)      { l.note("done %s %d", d, p) }
-func (l *ledger) Received(d string, id uint16) { l.note("received %s %d", d, id) }
-func (l *ledger) Forgotten(d string, id uint16) {
-	l.note("forgotten %s %d", d, id)
-}
-
-func TestWhatIsNotStoredIsNotAcknowledged(t *testing.T) {
-	l := &ledger{fail: errors.New("disk full")}
-	g := serve(t, withJournal(l))
-	sub, _ := g.connect("sub", false)
-	sub.subscribe(1, "t", 1)
-	p, _ := g.connect("pub", true)
-	p.publish("t", "x", 1, 1, false)
-	assert.Empty(t, p.closed(), "no PUBACK")
-	end := g.ended("pub", 0)
-	assert.Equal(t, cause.StoreDown, end.Cause)
-	require.ErrorIs(t, end.Err, l.fail)
-	sub.silent()
-}
-
-func TestTheJournalIsToldOfEveryStep(t *testing.T) {
-	l := &ledger{}
-	g := serve(t, withJournal(l))
-	sub, _ := g.connect("sub", false)
-	sub.subscribe(1, "t", 2)
-	p, _ := g.connect("pub", false)
-	p.publish("t", "x", 2, 7, false)
-	p.want(wire.PUBREC)
-	p.ack(wire.PUBREL, 7)
-	p.want(wire.PUBCOMP)
-	id := sub.want(wire.PUBLISH).publish().ID
-	sub.ack(wire.PUBREC, id)
-	sub.want(wire.PUBREL)
-	sub.ack(wire.PUBCOMP, id)
-	sub.silent()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	assert.Equal(t, []string{"append x for [sub]", "received pub 7", "forgotten pub 7", "release sub 1", "done sub 1"}, l.log)
 }
 
 func TestCloseEndsEverything(t *testing.T) {

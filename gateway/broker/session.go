@@ -4,74 +4,90 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"gatehouse/gateway/wire"
 )
 
-// session is a device's state (MQTT 3.1.1, 4.1). It outlives connections unless it is clean.
-//
-// Towards the device: queued (QoS 1 and 2, never dropped) and qos0 (dropped oldest first) feed at most Window messages
-// in flight, which are kept in the order in which they were first sent.
+// session is a device's state (MQTT 3.1.1, 4.1). It outlives connections unless it is clean; then it is stored, and what
+// is to last changes in the sequencer only.
 type session struct {
 	hub     *Hub
 	device  string // SID
 	service *service
 	clean   bool
+	number  uint64 // in the log; 0: clean
 
 	bytesIn, bytesOut, messagesIn atomic.Uint64
+	here                          atomic.Bool  // a connection is there
+	waiting, waitingBytes         atomic.Int64 // QoS 1 and 2, in flight or not, from when they are routed
+
+	// Only the sequencer uses these.
+	last   uint64 // sequence number of the last message, when the session is stored
+	ending bool   // its end is being stored
+	online bool   // what the log says
 
 	turn sync.Mutex // subscriptions change one after the other, in the index as in filters; taken before mu
 
-	mu    sync.Mutex
-	room  sync.Cond // control bytes were taken for writing, or the connection ended
-	conn  *Conn     // nil while the device is away
-	hello Hello     // of the connection, or of the last one
-	since time.Time // of the last change between connected and away
-	ended bool
+	mu     sync.Mutex
+	room   sync.Cond // control bytes were taken for writing, something was stored, or the connection ended
+	conn   *Conn     // nil while the device is away
+	hello  Hello     // of the connection, or of the last one
+	since  time.Time // of the last change between connected and away
+	ended  bool
+	kicked bool // the group that takes effect will wake the writer
 
-	filters   map[string]byte // subscriptions with the QoS granted
-	qos0      queue
-	qos0Bytes int
-	queued    queue
-	inFlight  []item
-	resend    int // inFlight[resend:] must be sent again before anything new
-	lastID    uint16
-	order     uint64
-	eased     chan struct{} // publishers wait for its close while too much is queued
-	received  map[uint16]struct{}
+	filters  map[string]granted
+	received map[uint16]bool // QoS 2 from the device: whether it is stored
+
+	outbox
+	eased chan struct{} // publishers wait for its close while too much is queued
 
 	messagesOut, dropped uint64
 }
 
-// push queues a message and wakes the writer. It reports whether publishers should slow down.
-func (s *session) push(m *Message, qos byte, retain bool) (crowded bool) {
+// granted is a subscription: the QoS, and from which update of objects on it gets them.
+type granted struct {
+	qos   byte
+	after uint64
+}
+
+// push queues a message and wakes the writer. It reports whether publishers should slow down, and whether the session
+// has more than it may.
+func (s *session) push(m *Message, qos byte, retain bool) (crowded, over bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ended || qos == 0 && s.conn == nil {
-		return false
-	}
-	s.order++
-	it := item{message: m, order: s.order, qos: qos, retain: retain}
-	if qos > 0 {
-		s.queued.push(it)
-	} else {
-		s.qos0.push(it)
-		s.qos0Bytes += m.size()
-		for s.qos0Bytes > s.hub.settings.QoS0Bytes && s.qos0.len() > 1 {
-			s.qos0Bytes -= s.qos0.pop().message.size()
-			s.dropped++
-			s.hub.totals.dropped.Add(1)
-		}
-	}
+	over = s.put(m, qos, retain)
 	if s.conn != nil {
 		s.conn.kick()
 	}
-	return s.crowded()
+	return s.crowded(), over
 }
 
-// crowded tells that publishers should slow down; a device that is away slows nobody. Called with mu held.
+// put queues a message of a clean session, or a QoS 0 message of any. Called with mu held.
+func (s *session) put(m *Message, qos byte, retain bool) (over bool) {
+	if s.ended || qos == 0 && s.conn == nil {
+		return false
+	}
+	if qos == 0 {
+		if dropped := s.putFleeting(m, retain, s.hub.settings.QoS0Bytes); dropped > 0 {
+			s.dropped += dropped
+			s.hub.totals.dropped.Add(dropped)
+		}
+		return false
+	}
+	s.pushed++
+	s.queued.push(newItem(m, nil, s.pushed, qos, retain))
+	return s.await(1, m.size())
+}
+
+// await counts messages that wait from now on, or no more, and reports whether there are more than there may be.
+func (s *session) await(messages, bytes int) (over bool) {
+	n, b := s.waiting.Add(int64(messages)), s.waitingBytes.Add(int64(bytes))
+	return n > int64(s.hub.settings.SessionMessages) || b > s.hub.settings.SessionBytes
+}
+
+// crowded tells that publishers should slow down: only for a clean session, as the others go on to the disk. Called with
+// mu held.
 func (s *session) crowded() bool {
-	return s.conn != nil && s.queued.len() > s.hub.settings.SoftQueue
+	return s.clean && s.conn != nil && s.queued.len() > s.hub.settings.SoftQueue
 }
 
 // uncrowded returns nil when nobody need wait, else a channel that is closed when the queue is short again or the
@@ -96,162 +112,47 @@ func (s *session) wakePublishers() {
 	}
 }
 
-// fill appends what may be sent now until b has limit bytes, and returns how many messages that was. Called with mu
-// held.
-func (s *session) fill(b []byte, limit int) (filled []byte, messages int) {
-	for len(b) < limit {
-		it, again, due := s.next()
-		if !due {
-			break
-		}
-		if it.released { // [MQTT-4.4.0-1]
-			b = wire.AppendPubrelAgain(b, it.id, s.hello.Level)
-			continue
-		}
-		// DUP only on what may have been sent before. [MQTT-3.3.1-1]
-		b = wire.AppendPublish(b, wire.Message{
-			Topic: it.message.Topic, Payload: it.message.Payload, QoS: it.qos, ID: it.id, Retain: it.retain, Dup: again,
-		})
-		messages++
+// take marks the identifier of a QoS 2 message from the device, and reports whether the message is new (MQTT 3.1.1,
+// 4.3.3, method A). The mark holds from now on, but is stored together with the message.
+func (s *session) take(id uint16) (fresh bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, again := s.received[id]; again || s.ended {
+		return !again
 	}
-	return b, messages
+	if s.received == nil {
+		s.received = map[uint16]bool{}
+	}
+	s.received[id] = false
+	return true
 }
 
-// next takes what is to be sent next, if anything may: first what an earlier connection left unacknowledged, in its
-// order and with its identifiers [MQTT-4.4.0-1] [MQTT-4.6.0-1], then what was routed first.
-func (s *session) next() (it item, again, due bool) {
-	if s.resend < len(s.inFlight) {
-		s.resend++
-		return s.inFlight[s.resend-1], true, true
-	}
-	guaranteed := s.queued.len() > 0 && len(s.inFlight) < s.hub.settings.Window
-	fleeting := s.qos0.len() > 0
-	switch {
-	case guaranteed && (!fleeting || s.queued.front().order < s.qos0.front().order):
-		it = s.queued.pop()
-		if s.eased != nil && !s.crowded() {
-			s.wakePublishers()
-		}
-		it.id = s.nextID()
-		s.inFlight = append(s.inFlight, it)
-		s.resend = len(s.inFlight)
-	case fleeting:
-		it = s.qos0.pop()
-		s.qos0Bytes -= it.message.size()
-	default:
-		return item{}, false, false
-	}
-	return it, false, true
-}
-
-// find is the place of an identifier in flight, or -1.
-func (s *session) find(id uint16) int {
-	for i := range s.inFlight {
-		if s.inFlight[i].id == id {
-			return i
-		}
-	}
-	return -1
-}
-
-// nextID is an identifier that is not in flight [MQTT-2.3.1-2].
-func (s *session) nextID() uint16 {
-	for {
-		if s.lastID++; s.lastID != 0 && s.find(s.lastID) < 0 {
-			return s.lastID
-		}
-	}
-}
-
-// acknowledged handles PUBACK, PUBREC and PUBCOMP from the device. One that fits nothing in flight is ignored.
-func (s *session) acknowledged(c *Conn, packetType byte, id uint16) {
-	if packetType == wire.PUBREC {
-		if position, stored := s.release(c, id); stored {
-			s.hub.journal.Release(s.device, position)
-		}
-		c.acknowledge(wire.PUBREL, id) // [MQTT-4.3.3-1]
+// took says that a marked identifier is stored, or that it is not and the message must be taken when it is sent again.
+func (s *session) took(id uint16, isStored bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, marked := s.received[id]; !marked {
 		return
 	}
-	if position, stored := s.done(c, packetType, id); stored {
-		s.hub.journal.Done(s.device, position)
+	if isStored {
+		s.received[id] = true
+	} else {
+		s.unmark(id)
 	}
 }
 
-// release handles a PUBREC; a PUBREL is owed even for an identifier that is not known.
-func (s *session) release(c *Conn, id uint16) (position uint64, stored bool) {
+// forget releases an identifier and reports whether it was there.
+func (s *session) forget(id uint16) (known bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.conn != c {
-		return 0, false
-	}
-	if i := s.find(id); i >= 0 && s.inFlight[i].qos == 2 && !s.inFlight[i].released {
-		s.inFlight[i].released = true
-		position = s.inFlight[i].message.Position
-	}
-	return position, position > 0 && !s.clean
+	_, known = s.received[id]
+	s.unmark(id)
+	return known
 }
 
-// done takes a message out of flight.
-func (s *session) done(c *Conn, packetType byte, id uint16) (position uint64, stored bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	i := s.find(id)
-	if s.conn != c || i < 0 {
-		return 0, false
-	}
-	it := s.inFlight[i]
-	if (packetType == wire.PUBACK) != (it.qos == 1) || packetType == wire.PUBCOMP && !it.released {
-		return 0, false
-	}
-	copy(s.inFlight[i:], s.inFlight[i+1:])
-	s.inFlight[len(s.inFlight)-1] = item{}
-	s.inFlight = s.inFlight[:len(s.inFlight)-1]
-	if i < s.resend {
-		s.resend--
-	}
-	if len(s.inFlight) == 0 && cap(s.inFlight) > 8 && s.queued.len() == 0 {
-		s.inFlight = nil
-	}
-	if s.queued.len() > 0 {
-		c.kick()
-	}
-	return it.message.Position, it.message.Position > 0 && !s.clean
-}
-
-// fresh reports whether a QoS 2 message with this identifier is to be routed (MQTT 3.1.1, 4.3.3, method A).
-func (s *session) fresh(id uint16) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, again := s.received[id]
-	return !again
-}
-
-// remember says that a QoS 2 message with this identifier has been routed.
-func (s *session) remember(id uint16) {
-	s.mu.Lock()
-	ended := s.ended
-	if s.received == nil && !ended {
-		s.received = map[uint16]struct{}{}
-	}
-	if !ended {
-		s.received[id] = struct{}{}
-	}
-	s.mu.Unlock()
-	if !s.clean && !ended {
-		s.hub.journal.Received(s.device, id)
-	}
-}
-
-// forget says that the device has released the identifier.
-func (s *session) forget(id uint16) {
-	s.mu.Lock()
-	_, known := s.received[id]
+func (s *session) unmark(id uint16) {
 	delete(s.received, id)
 	if len(s.received) == 0 {
 		s.received = nil
-	}
-	s.mu.Unlock()
-	if known && !s.clean {
-		s.hub.journal.Forgotten(s.device, id)
 	}
 }

@@ -61,7 +61,9 @@ type Stats struct {
 	Commits                 uint64 // records written
 }
 
-type totals struct{ messagesIn, messagesOut, bytesIn, bytesOut, dropped, slowed atomic.Uint64 }
+type totals struct {
+	messagesIn, messagesOut, bytesIn, bytesOut, dropped, slowed, lost, commits atomic.Uint64
+}
 
 // count takes note of bytes that came, and of the messages since the last time, so that packets cost no atomics.
 func (c *Conn) count(bytes int) {
@@ -80,6 +82,10 @@ func (c *Conn) count(bytes int) {
 func (h *Hub) Stats() Stats {
 	h.mu.Lock()
 	st := Stats{Sessions: len(h.sessions), Connected: len(h.conns)}
+	for _, s := range h.sessions {
+		st.Queued += int(s.waiting.Load())
+		st.QueuedBytes += s.waitingBytes.Load()
+	}
 	services := make([]*service, 0, len(h.services))
 	for _, v := range h.services {
 		services = append(services, v)
@@ -93,7 +99,7 @@ func (h *Hub) Stats() Stats {
 	t := &h.totals
 	st.MessagesIn, st.MessagesOut = t.messagesIn.Load(), t.messagesOut.Load()
 	st.BytesIn, st.BytesOut = t.bytesIn.Load(), t.bytesOut.Load()
-	st.Dropped, st.SlowedDown = t.dropped.Load(), t.slowed.Load()
+	st.Dropped, st.SlowedDown, st.Lost, st.Commits = t.dropped.Load(), t.slowed.Load(), t.lost.Load(), t.commits.Load()
 	return st
 }
 
@@ -120,7 +126,8 @@ func (s *session) snapshot() Session {
 		DeviceSID: s.device, ServiceSID: s.service.sid, CredentialSID: s.hello.CredentialSID,
 		Connected: s.conn != nil, Remote: s.hello.Remote, Level: s.hello.Level, Clean: s.clean, KeepAlive: s.hello.KeepAlive,
 		TLSVersion: s.hello.TLSVersion, Suite: s.hello.Suite, ClientID: s.hello.ClientID, AttemptID: s.hello.AttemptID,
-		Since: s.since, InFlight: len(s.inFlight), Queued: s.queued.len(),
+		Since: s.since, InFlight: len(s.inFlight),
+		Queued: max(0, int(s.waiting.Load())-len(s.inFlight)), QueuedBytes: s.waitingBytes.Load(),
 		In: s.messagesIn.Load(), Out: s.messagesOut, BytesIn: s.bytesIn.Load(), BytesOut: s.bytesOut.Load(), Dropped: s.dropped,
 	}
 	if s.conn != nil {
@@ -129,8 +136,8 @@ func (s *session) snapshot() Session {
 		}
 	}
 	o.Subscriptions = make([]Subscription, 0, len(s.filters))
-	for f, qos := range s.filters {
-		o.Subscriptions = append(o.Subscriptions, Subscription{Filter: f, QoS: qos})
+	for f, w := range s.filters {
+		o.Subscriptions = append(o.Subscriptions, Subscription{Filter: f, QoS: w.qos})
 	}
 	slices.SortFunc(o.Subscriptions, func(a, b Subscription) int { return cmp.Compare(a.Filter, b.Filter) })
 	return o

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"errors"
 	"sync"
 	"time"
 
@@ -10,6 +11,8 @@ import (
 const (
 	batchBytes   = 16 << 10 // what one write gathers before it goes out
 	batchKept    = 64 << 10 // larger buffers are not kept
+	aheadMost    = 64       // messages that are read back at a time
+	aheadBytes   = 128 << 10
 	controlBytes = 32 << 10 // unwritten acknowledgements before the device is not read any more
 )
 
@@ -47,9 +50,17 @@ func (c *Conn) flush() {
 	p := batches.Get().(*[]byte)
 	defer batches.Put(p)
 	for {
-		b := c.gather((*p)[:0])
-		if len(b) == 0 {
+		b, lacking, more := c.gather((*p)[:0])
+		switch {
+		case !more:
 			return
+		case len(b) == 0:
+			if err := c.fetch(lacking); err != nil {
+				c.hub.log.Error("queued messages cannot be read", "device", c.hello.DeviceSID, "error", err)
+				c.fail(cause.StoreDown)
+				return
+			}
+			continue
 		}
 		c.tap(true, b)
 		if err := c.write(b); err != nil {
@@ -82,8 +93,27 @@ func (c *Conn) fail(why cause.ID) {
 	s.room.Broadcast()
 }
 
-// gather takes what is due; when that is nothing, the writer has ended.
-func (c *Conn) gather(b []byte) []byte {
+// fetch reads messages back from the log.
+func (c *Conn) fetch(lacking []*stored) error {
+	if c.fetched == nil {
+		c.fetched = map[*stored]*Message{}
+	}
+	for _, st := range lacking {
+		m, err := c.hub.shelf.fetch(st)
+		if errors.Is(err, errGone) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		c.fetched[st] = m
+	}
+	return nil
+}
+
+// gather takes what is due. When that is nothing and there is more, messages must be read back first. Without more the
+// writer has ended.
+func (c *Conn) gather(b []byte) (due []byte, lacking []*stored, more bool) {
 	s := c.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,16 +124,25 @@ func (c *Conn) gather(b []byte) []byte {
 			c.control = nil
 		}
 		if s.conn == c {
+			window := c.hub.settings.Window
 			var messages int
-			b, messages = s.fill(b, batchBytes)
+			b, messages, more = s.fill(b, batchBytes, window, c.hello.Level, c.fetched)
+			if more && len(b) == 0 {
+				lacking = s.lacks(aheadMost, aheadBytes, window, c.fetched)
+			} else if len(c.fetched) == 0 {
+				c.fetched = nil
+			}
+			if s.eased != nil && !s.crowded() {
+				s.wakePublishers()
+			}
 			s.messagesOut += uint64(messages)
 			c.hub.totals.messagesOut.Add(uint64(messages))
 		}
 	} else {
 		b = b[:0]
 	}
-	c.writing = len(b) > 0
-	return b
+	c.writing = more || len(b) > 0
+	return b, lacking, c.writing
 }
 
 func (c *Conn) write(b []byte) error {

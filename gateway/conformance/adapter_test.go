@@ -14,8 +14,14 @@ import (
 // newHub makes an engine that keeps everything in memory.
 func newHub(testing.TB) *broker.Hub { return broker.New(broker.Params{}) }
 
-// newBrokenHub makes an engine whose store takes nothing.
-func newBrokenHub(testing.TB) *broker.Hub { return broker.New(broker.Params{Journal: full{}}) }
+// newBrokenHub makes an engine whose store takes nothing but the beginning of sessions.
+func newBrokenHub(t testing.TB) *broker.Hub {
+	h, err := broker.Open(broker.Params{Log: &full{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
 
 // open attaches a connection to its device's session.
 func open(h *broker.Hub, nc net.Conn, hello broker.Hello) (c *broker.Conn, present bool, err error) {
@@ -29,14 +35,18 @@ type served interface {
 	Kill(why cause.ID)
 }
 
-// full is a journal that can keep nothing.
-type full struct{}
+// full is a log that keeps nothing: its disk is full after the first record.
+type full struct{ last uint64 }
 
 var errFull = errors.New("the disk is full")
 
-func (full) Append(*broker.Message, []string) (uint64, error) { return 0, errFull }
-func (full) Release(string, uint64)                           {}
-func (full) Done(string, uint64)                              {}
-func (full) Received(string, uint16)                          {}
-func (full) Forgotten(string, uint16)                         {}
-func (full) Discard(string)                                   {}
+func (l *full) Append([]byte) (uint64, error) {
+	if l.last++; l.last > 1 {
+		return 0, errFull
+	}
+	return l.last, nil
+}
+func (l *full) Read(uint64, func(uint64, []byte) error) error { return nil }
+func (l *full) Get(uint64) ([]byte, error)                    { return nil, errFull }
+func (l *full) Trim(uint64) error                             { return nil }
+func (l *full) Bounds() (first, last uint64, bytes int64)     { return 1, 0, 0 }

@@ -117,7 +117,8 @@ type Subscription struct {
 	QoS    byte
 }
 
-// DecodeSubscribe decodes a SUBSCRIBE. The error is a *MalformedError.
+// DecodeSubscribe decodes a SUBSCRIBE. A filter whose wildcards are misplaced is decoded as it is, so that it can be refused
+// by itself: CheckFilter tells. The error is a *MalformedError.
 func DecodeSubscribe(level, first byte, body []byte, headerLength int) (id uint16, wanted []Subscription, err error) {
 	if err := checkFlags(level, first, "MQTT-3.8.1-1"); err != nil {
 		return 0, nil, err
@@ -158,7 +159,7 @@ func (d *decoder) requestedQoS(level byte) (byte, error) {
 	return qos, nil
 }
 
-// DecodeUnsubscribe decodes an UNSUBSCRIBE. The error is a *MalformedError.
+// DecodeUnsubscribe decodes an UNSUBSCRIBE, with filters as DecodeSubscribe has them. The error is a *MalformedError.
 func DecodeUnsubscribe(level, first byte, body []byte, headerLength int) (id uint16, filters []string, err error) {
 	if err := checkFlags(level, first, "MQTT-3.10.1-1"); err != nil {
 		return 0, nil, err
@@ -185,7 +186,7 @@ func (d *decoder) filter(rule string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if wrong := filterProblem(filter); wrong.found() {
+	if wrong := filterTextProblem(filter); wrong.found() {
 		return nil, wrong.malformed(d.header+start, "the filter")
 	}
 	return filter, nil

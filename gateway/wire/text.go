@@ -71,15 +71,20 @@ func topicProblem(b []byte) problem {
 	return problem{}
 }
 
-// filterProblem checks a topic filter (MQTT 3.1.1, 4.7.1).
-func filterProblem(b []byte) problem {
+// filterTextProblem checks a topic filter but for its wildcards.
+func filterTextProblem(b []byte) problem {
 	if len(b) == 0 { // [MQTT-4.7.3-1]
 		return problem{rule: "MQTT-4.7.3-1", reason: "is empty"}
 	}
 	if p := lengthProblem(b); p.found() {
 		return p
 	}
-	if p := textProblem(b); p.found() {
+	return textProblem(b)
+}
+
+// filterProblem checks a topic filter (MQTT 3.1.1, 4.7.1).
+func filterProblem(b []byte) problem {
+	if p := filterTextProblem(b); p.found() {
 		return p
 	}
 	for i, c := range b {
