@@ -3,6 +3,8 @@ package conformance
 import (
 	"errors"
 	"net"
+	"slices"
+	"sync"
 	"testing"
 
 	"gatehouse/gateway/broker"
@@ -11,12 +13,13 @@ import (
 
 // This file is the only one that knows how the session engine is made and opened.
 
-// newHub makes an engine that keeps everything in memory.
-func newHub(testing.TB) *broker.Hub { return broker.New(broker.Params{}) }
+// newHub makes an engine on a log of its own.
+func newHub(t testing.TB) *broker.Hub { return hubOn(t, &memoryLog{}) }
 
-// newBrokenHub makes an engine whose store takes nothing but the beginning of sessions.
-func newBrokenHub(t testing.TB) *broker.Hub {
-	h, err := broker.Open(broker.Params{Log: &full{}})
+// hubOn makes an engine that goes on where another one on the same log was closed.
+func hubOn(t testing.TB, log *memoryLog) *broker.Hub {
+	t.Helper()
+	h, err := broker.Open(broker.Params{Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,18 +38,70 @@ type served interface {
 	Kill(why cause.ID)
 }
 
-// full is a log that keeps nothing: its disk is full after the first record.
-type full struct{ last uint64 }
+// memoryLog is a broker.Log that outlives an engine, not the process.
+type memoryLog struct {
+	mu      sync.Mutex
+	first   uint64 // number of records[0], less 1
+	records [][]byte
+	bytes   int64
+	full    bool
+}
 
 var errFull = errors.New("the disk is full")
 
-func (l *full) Append([]byte) (uint64, error) {
-	if l.last++; l.last > 1 {
+// fill makes every record from now on fail.
+func (l *memoryLog) fill() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.full = true
+}
+
+func (l *memoryLog) Append(record []byte) (uint64, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.full {
 		return 0, errFull
 	}
-	return l.last, nil
+	l.records = append(l.records, slices.Clone(record))
+	l.bytes += int64(len(record))
+	return l.first + uint64(len(l.records)), nil
 }
-func (l *full) Read(uint64, func(uint64, []byte) error) error { return nil }
-func (l *full) Get(uint64) ([]byte, error)                    { return nil, errFull }
-func (l *full) Trim(uint64) error                             { return nil }
-func (l *full) Bounds() (first, last uint64, bytes int64)     { return 1, 0, 0 }
+
+func (l *memoryLog) Read(from uint64, each func(uint64, []byte) error) error {
+	l.mu.Lock()
+	first, records := l.first, slices.Clone(l.records)
+	l.mu.Unlock()
+	for i, record := range records {
+		if seq := first + uint64(i) + 1; seq >= from {
+			if err := each(seq, record); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (l *memoryLog) Get(seq uint64) ([]byte, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if seq <= l.first || seq > l.first+uint64(len(l.records)) {
+		return nil, errors.New("there is no such record")
+	}
+	return l.records[seq-l.first-1], nil
+}
+
+func (l *memoryLog) Trim(before uint64) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for len(l.records) > 0 && l.first+1 < before {
+		l.bytes -= int64(len(l.records[0]))
+		l.records, l.first = l.records[1:], l.first+1
+	}
+	return nil
+}
+
+func (l *memoryLog) Bounds() (first, last uint64, bytes int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.first + 1, l.first + uint64(len(l.records)), l.bytes
+}
