@@ -258,11 +258,11 @@ func TestALongPollMayTakeItsTime(t *testing.T) {
 			t.Error(r.URL)
 		}
 		time.Sleep(30 * time.Millisecond) // longer than a request may take that does not wait
-		fmt.Fprint(w, `{"changes":[{"a":1}],"after":8}`)
+		fmt.Fprint(w, `{"changes":[{"action":"item_updated","index":3,"data":[1.0]}],"after":8}`)
 	})
 	c.params.Timeout = 10 * time.Millisecond
 	got, err := c.Changes(t.Context(), "default", "ET1", 7, time.Second)
-	if err != nil || got.After != 8 || len(got.Changes) != 1 || string(got.Changes[0]) != `{"a":1}` {
-		t.Errorf("%s %v", got.Changes, err)
+	if err != nil || got.After != 8 || len(got.Changes) != 1 || got.Changes[0].Item() != "3" || string(got.Changes[0].Data) != `[1.0]` {
+		t.Errorf("%+v %v", got, err)
 	}
 }

@@ -82,15 +82,3 @@ func (c *Client) page(ctx context.Context, path string, first url.Values, next, 
 	}
 	return got, nil
 }
-
-// gather is all records at once.
-func gather[T any](records iter.Seq2[T, error]) ([]T, error) {
-	var all []T
-	for record, err := range records {
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, record)
-	}
-	return all, nil
-}

@@ -158,10 +158,35 @@ func (c *Client) SendMessage(ctx context.Context, service, id string, data []byt
 	return post[Message](ctx, c, segments(services, service, string(Streams), id, "Messages"), url.Values{"Data": {string(data)}}, "")
 }
 
+// Change is one change of an object, or a message on a stream.
+type Change struct {
+	At         time.Time       `json:"date"`
+	Action     string          `json:"action"` // "updated", "item_added", "sent", …
+	Kind       string          `json:"kind"`
+	UniqueName string          `json:"unique_name"`
+	ObjectSID  string          `json:"object_sid"`
+	Revision   string          `json:"revision"`
+	Index      *int            `json:"index"`
+	Key        string          `json:"key"`
+	Data       json.RawMessage `json:"data"` // empty, or null: removed
+	CreatedBy  string          `json:"created_by"`
+
+	JSON json.RawMessage `json:"-"`
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (c *Change) UnmarshalJSON(text []byte) error {
+	type plain Change
+	return keep(text, (*plain)(c), &c.JSON, &c.Action)
+}
+
+// Item is the index or key of the item that it is about, empty for the object itself.
+func (c Change) Item() string { return Item{Index: c.Index, Key: c.Key}.Name() }
+
 // Changes are what happened to objects after a point in their common history.
 type Changes struct {
-	Changes []json.RawMessage `json:"changes"`
-	After   uint64            `json:"after"` // to ask for what follows
+	Changes []Change `json:"changes"`
+	After   uint64   `json:"after"` // to ask for what follows
 }
 
 // Changes waits until something happened to an object after the given point, or until wait has passed, whole seconds. An

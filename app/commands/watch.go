@@ -3,7 +3,10 @@ package commands
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
+
+	"gatehouse/app/client"
 )
 
 type objectWatch struct {
@@ -55,16 +58,56 @@ func (w *objectWatch) watch(ctx context.Context, c call, p syncPath) error {
 		}
 		sid = o.SID
 	}
-	for after := uint64(0); ; {
+	after := uint64(0)
+	for { // past what happened before
+		got, err := c.Changes(ctx, w.Service, sid, after, 0)
+		if err != nil {
+			return err
+		}
+		if after = got.After; len(got.Changes) == 0 {
+			break
+		}
+	}
+	what := "all objects of the service " + visible(w.Service)
+	if p.id != "" {
+		what = visible(p.String())
+	}
+	c.note("watching %s; Ctrl+C ends it", what)
+	for {
 		got, err := c.Changes(ctx, w.Service, sid, after, watchWait)
 		if err != nil {
 			return err
 		}
 		for _, change := range got.Changes {
-			if err := c.object(change); err != nil {
+			if err := c.change(change); err != nil {
 				return err
 			}
 		}
 		after = got.After
 	}
+}
+
+// change prints one: when, where, what, by whom, and the new data.
+func (c call) change(change client.Change) error {
+	if c.json {
+		return c.object(change.JSON)
+	}
+	what := strings.ToLower(change.Kind) + "/" + change.UniqueName
+	if change.UniqueName == "" {
+		what = strings.ToLower(change.Kind) + "/" + change.ObjectSID
+	}
+	if item := change.Item(); item != "" {
+		what += "/" + item
+	}
+	line := change.At.Local().Format("15:04:05") + "  " + visible(what) + "  " + strings.ReplaceAll(change.Action, "_", " ")
+	if change.Revision != "" {
+		line += ", revision " + change.Revision
+	}
+	if change.CreatedBy != "" {
+		line += ", by " + visible(change.CreatedBy)
+	}
+	if len(change.Data) > 0 && string(change.Data) != "null" {
+		line += "  " + visible(string(change.Data))
+	}
+	return c.print(line + "\n")
 }

@@ -27,8 +27,7 @@ func newAPICard(s *Screen) *apiCard {
 	c.url, c.sid = s.value("Address", "address of the HTTP API"), s.value("Account SID", "account SID")
 	c.reveal = kit.NewButton("Reveal", kit.Small, c.toggle)
 	copyToken := kit.NewButton("Copy", kit.Small, func() { s.p.Shell.Copy("account token", s.p.Gateway.Token()) })
-	c.content = card("HTTP API", "Scripts and helper libraries manage devices and Sync objects here. The account owns everything; its token is their password. "+
-		"The command line on this computer needs neither.",
+	c.content = card("HTTP API", "For scripts and helper libraries, which manage devices and Sync objects with the account’s token. The command line on this computer needs none.",
 		c.url.line, c.sid.line,
 		line("Token", kit.Clipped(c.token), kit.Across(6, c.reveal, copyToken)),
 		kit.Flow(6, kit.NewButton("Rotate token…", kit.Secondary, c.rotate)),
