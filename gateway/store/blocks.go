@@ -99,6 +99,7 @@ func (t *tornError) damage() *DamagedError {
 // found is a record as it lies in a block; it is valid during the call.
 type found struct {
 	seq            uint64
+	removal        bool // it says only that the engine was told to remove the record of that number
 	subject        string
 	headers, value []byte
 }
@@ -153,8 +154,12 @@ func readBlock(data []byte, digest hash.Hash64, each func(found) (against string
 			return &tornError{at: at, why: "the checksum of a record does not fit"}
 		}
 		seq := binary.LittleEndian.Uint64(rest[4:])
-		if seq != 0 && seq&(erased|tombstone) == 0 {
-			if why := each(found{seq: seq, subject: string(subject), headers: headers, value: payload[len(headers):]}); why != "" {
+		if seq != 0 && seq&erased == 0 {
+			f := found{
+				seq: seq &^ tombstone, removal: seq&tombstone != 0,
+				subject: string(subject), headers: headers, value: payload[len(headers):],
+			}
+			if why := each(f); why != "" {
 				return &tornError{at: at, why: why}
 			}
 		}

@@ -31,6 +31,8 @@ type Bucket struct {
 	live    state
 	last    uint64 // sequence number of the last record that was handed to the engine
 	written uint64 // and of the last that the engine has acknowledged
+	markers int    // about how many deleted keys still have a record
+	needed  int    // of those the last sweep had to leave
 	pending map[int]part
 	loaded  []Entry // what load read, for the first All
 
@@ -85,10 +87,11 @@ func (b *Bucket) load(ctx context.Context) error {
 	if engine == nil {
 		return fmt.Errorf("read bucket %s: %w", b.name, ErrClosed)
 	}
-	b.keys, b.live, b.loaded, b.pending = map[string]held{}, state{}, []Entry{}, map[int]part{}
+	b.keys, b.live, b.loaded, b.pending, b.markers, b.needed = map[string]held{}, state{}, []Entry{}, map[int]part{}, 0, 0
 	var broken error
 	err := engine.read(ctx, b.name, func(e jetstream.KeyValueEntry) {
 		if e.Operation() != jetstream.KeyValuePut {
+			b.markers++
 			return
 		}
 		d := digestEntry(subjectPrefix(b.name)+e.Key(), e.Value())
@@ -114,6 +117,9 @@ func (b *Bucket) load(ctx context.Context) error {
 		return fmt.Errorf("read bucket %s: %w", b.name, err)
 	}
 	b.commits.reset(0)
+	if b.sweepDue() {
+		b.store.tellSweep()
+	}
 	return nil
 }
 
@@ -267,7 +273,12 @@ func (b *Bucket) apply(op Op) {
 		b.live.remove(h.digest)
 		delete(b.keys, op.Key)
 	}
-	if !op.Delete {
+	if op.Delete {
+		b.markers++
+		if b.sweepDue() {
+			b.store.tellSweep()
+		}
+	} else {
 		d := digestEntry(subjectPrefix(b.name)+op.Key, op.Value)
 		b.keys[op.Key] = held{revision: b.last, digest: d}
 		b.live.add(d)

@@ -54,7 +54,7 @@ const keptRecords = 300
 // writeUntilKilled appends to the log and writes to a relaxed and a strict bucket, and says what was acknowledged.
 func writeUntilKilled(dir string) error {
 	ctx := context.Background()
-	s, err := Open(dir, Params{})
+	s, err := Open(dir, Params{rewriteEvery: 10 * time.Millisecond})
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,42 @@ func writeUntilKilled(dir string) error {
 			}
 		}()
 	}
+	go func() { failed <- churnUntilKilled(ctx, s, start*1000+1) }()
 	return <-failed
+}
+
+// churnedKeys is how many keys there are between their put and their delete.
+const churnedKeys = 30
+
+// churnUntilKilled puts and deletes keys that are new each time, and removes the markers of that.
+func churnUntilKilled(ctx context.Context, s *Store, n uint64) error {
+	b, err := s.RelaxedBucket(ctx, "churned")
+	if err != nil {
+		return err
+	}
+	old, err := b.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, e := range old {
+		if err := b.Delete(ctx, e.Key); err != nil {
+			return err
+		}
+	}
+	for first := n; ; n++ {
+		if _, err := b.Put(ctx, fmt.Sprintf("key-%d", n), make([]byte, 30<<10)); err != nil {
+			return err
+		}
+		if n >= first+churnedKeys {
+			if err := b.Delete(ctx, fmt.Sprintf("key-%d", n-churnedKeys)); err != nil {
+				return err
+			}
+		}
+		fmt.Printf("churned %d\n", n)
+		if n%100 == 0 {
+			_, _ = b.sweep(ctx) // it says when the engine is just rewriting a block
+		}
+	}
 }
 
 func TestNothingAcknowledgedIsLostByKillAndTheOrderIsKept(t *testing.T) {
@@ -113,6 +148,7 @@ func TestNothingAcknowledgedIsLostByKillAndTheOrderIsKept(t *testing.T) {
 		out, err := cmd.StdoutPipe()
 		require.NoError(t, err)
 		require.NoError(t, cmd.Start())
+		var churned, firstChurned uint64 // in this round
 		var once sync.Once
 		for lines := bufio.NewScanner(out); lines.Scan(); {
 			once.Do(func() { // it writes: let it live for a while
@@ -121,9 +157,14 @@ func TestNothingAcknowledgedIsLostByKillAndTheOrderIsKept(t *testing.T) {
 			what, number, _ := strings.Cut(lines.Text(), " ")
 			n, err := strconv.ParseUint(number, 10, 64)
 			require.NoError(t, err, "the child says %s", lines.Text())
-			if what == "log" {
+			switch what {
+			case "log":
 				logged = n
-			} else {
+			case "churned":
+				if churned = n; firstChurned == 0 {
+					firstChurned = n
+				}
+			default:
 				acknowledged[what][fmt.Sprintf("key-%d", n%20)] = n
 			}
 		}
@@ -147,8 +188,19 @@ func TestNothingAcknowledgedIsLostByKillAndTheOrderIsKept(t *testing.T) {
 				require.GreaterOrEqual(t, value, n, "%s in %s", key, name)
 			}
 		}
+		if churned > 0 {
+			b, err := s.RelaxedBucket(t.Context(), "churned")
+			require.NoError(t, err)
+			all := contents(t, b)
+			for n := max(firstChurned, churned-churnedKeys+2); n <= churned; n++ {
+				_, there := all[fmt.Sprintf("key-%d", n)]
+				require.True(t, there, "key %d of %d to %d", n, firstChurned, churned)
+				delete(all, fmt.Sprintf("key-%d", n))
+			}
+			require.LessOrEqual(t, len(all), 2, "what was deleted is not back; one put and one delete were under way")
+		}
 		require.NoError(t, s.Close())
 	}
-	require.Greater(t, logged, uint64(1000), "the test needs some load")
+	require.Greater(t, logged, uint64(200), "the test needs some load")
 	require.Empty(t, EarlierDamage(dir))
 }

@@ -39,6 +39,7 @@ func startEngine(root string, p Params) (*engine, error) {
 		JetStreamMaxMemory:     64 << 20,
 		JetStreamMaxStore:      1 << 44, // the disk is the bound: a write that fails is reported as such
 		MaxPayload:             4 << 20,
+		SyncInterval:           p.rewriteEvery,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"os"
 	"sync"
 	"time"
@@ -102,17 +103,17 @@ func (s *Store) relax(seq uint64, c *commits, commit func() (uint64, error)) err
 	return err
 }
 
-// flushLoop flushes soon after the first write that needs it, until quit is closed. An idle store has no timer.
-func (s *Store) flushLoop(m *manifest, quit <-chan struct{}) {
+// flushLoop flushes soon after the first write that needs it, until ctx ends. An idle store has no timer.
+func (s *Store) flushLoop(ctx context.Context, m *manifest) {
 	for {
 		select {
-		case <-quit:
+		case <-ctx.Done():
 			return
 		case <-s.dirty:
 		}
 		timer := time.NewTimer(flushEvery)
 		select {
-		case <-quit:
+		case <-ctx.Done():
 			timer.Stop()
 			return
 		case <-timer.C:

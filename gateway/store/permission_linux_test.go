@@ -35,6 +35,7 @@ func asNobody(t *testing.T, dir string, run func()) {
 
 func TestAStoreWithWrongPermissionsIsRefusedAndStaysWhereItIs(t *testing.T) {
 	for name, x := range subjects() {
+		dir, _ := written(t, x, 20)
 		stream := streamFolder(folder, x.stream)
 		for what, test := range map[string]struct {
 			path string
@@ -54,7 +55,6 @@ func TestAStoreWithWrongPermissionsIsRefusedAndStaysWhereItIs(t *testing.T) {
 			"block readable":    {blockFile(folder, x.stream, 1), 0o400},
 		} {
 			t.Run(name+"/"+what, func(t *testing.T) {
-				dir, _ := written(t, x, 20)
 				info, err := os.Stat(filepath.Join(dir, test.path))
 				require.NoError(t, err)
 				require.NoError(t, os.Chmod(filepath.Join(dir, test.path), test.mode))
@@ -67,8 +67,8 @@ func TestAStoreWithWrongPermissionsIsRefusedAndStaysWhereItIs(t *testing.T) {
 					}
 				})
 				require.NoError(t, os.Chmod(filepath.Join(dir, test.path), info.Mode().Perm()))
-				require.Equal(t, x.model(20), x.read(t, open(t, dir)))
 			})
 		}
+		require.Equal(t, x.model(20), x.read(t, open(t, dir)), "with the permissions put right")
 	}
 }

@@ -45,6 +45,8 @@ type Params struct {
 
 	// OnWrite is told, for each write, its kind, "log" or "bucket", and how long it took; it must not block. May be nil.
 	OnWrite func(kind string, took time.Duration)
+
+	rewriteEvery time.Duration // how often the engine rewrites blocks that are half dead; 0: its default, 2 minutes
 }
 
 // Errors that callers decide by.
@@ -68,18 +70,19 @@ type Store struct {
 	// Lock order: reopening, then Bucket.mu, then mu.
 	reopening sync.Mutex // one Open, Reopen, Bucket or Close at a time
 
-	mu       sync.Mutex
-	engine   *engine
-	manifest *manifest
-	buckets  map[string]*Bucket
-	logs     map[string]*Log
-	failure  error
-	closed   bool
-	reopened []func(context.Context) error
-	flushing chan struct{}  // closed to end the flushes
-	flusher  sync.WaitGroup // of flushLoop
+	mu         sync.Mutex
+	engine     *engine
+	manifest   *manifest
+	buckets    map[string]*Bucket
+	logs       map[string]*Log
+	failure    error
+	closed     bool
+	reopened   []func(context.Context) error
+	quit       context.CancelFunc // ends what runs in the background
+	background sync.WaitGroup     // of that
 
-	dirty chan struct{} // holds one when something is to be flushed
+	dirty   chan struct{} // holds one when something is to be flushed
+	deleted chan struct{} // and when a bucket is to be swept
 
 	syncFile func(*os.File) error // (*os.File).Sync, but for tests
 }
@@ -103,7 +106,7 @@ func Open(dir string, p Params) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dir: dir, params: p, lock: lock, buckets: map[string]*Bucket{}, logs: map[string]*Log{}, dirty: make(chan struct{}, 1), syncFile: (*os.File).Sync}
+	s := &Store{dir: dir, params: p, lock: lock, buckets: map[string]*Bucket{}, logs: map[string]*Log{}, dirty: make(chan struct{}, 1), deleted: make(chan struct{}, 1), syncFile: (*os.File).Sync}
 	ctx, cancel := context.WithTimeout(context.Background(), 12*p.Timeout)
 	defer cancel()
 	if err := s.start(ctx); err != nil {
@@ -149,11 +152,12 @@ func (s *Store) start(ctx context.Context) error {
 			return err
 		}
 	}
-	flushing := make(chan struct{})
+	running, quit := context.WithCancel(context.Background())
 	s.mu.Lock()
-	s.flushing = flushing
+	s.quit = quit
 	s.mu.Unlock()
-	s.flusher.Go(func() { s.flushLoop(manifest, flushing) })
+	s.background.Go(func() { s.flushLoop(running, manifest) })
+	s.background.Go(func() { s.sweepLoop(running) })
 	return nil
 }
 
@@ -323,17 +327,17 @@ func (s *Store) stop() {
 	for _, l := range s.logs {
 		streams = append(streams, l)
 	}
-	engine, manifest, flushing, failed := s.engine, s.manifest, s.flushing, s.failure != nil
-	s.engine, s.manifest, s.flushing = nil, nil, nil
+	engine, manifest, quit, failed := s.engine, s.manifest, s.quit, s.failure != nil
+	s.engine, s.manifest, s.quit = nil, nil, nil
 	s.mu.Unlock()
-	if flushing != nil {
-		close(flushing)
-		s.flusher.Wait()
+	if quit != nil {
+		quit()
+		s.background.Wait()
 	}
 	for _, stream := range streams {
 		stream.drain()
 	}
-	if flushing != nil && !failed {
+	if quit != nil && !failed {
 		if err := s.flush(manifest); err != nil {
 			s.params.Logger.Warn("flush the store", "error", err)
 		}

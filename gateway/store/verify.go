@@ -155,6 +155,9 @@ func verifyLog(root, name string, mark, low uint64) (content, error) {
 	}
 	var last uint64
 	torn, err := readStream(root, stream, func(f found) string {
+		if f.removal {
+			return ""
+		}
 		if f.seq > max(last+1, low) {
 			return fmt.Sprintf("record %d follows %d", f.seq, last)
 		}
@@ -248,8 +251,11 @@ type reader struct {
 }
 
 func (r *reader) record(f found) string {
+	if f.removal {
+		return ""
+	}
 	if newest := r.latest[f.subject]; f.seq > newest.seq {
-		r.latest[f.subject] = record{seq: f.seq, deleted: bytes.Contains(f.headers, []byte("KV-Operation:")), digest: digestEntry(f.subject, f.value)}
+		r.latest[f.subject] = record{seq: f.seq, deleted: isMarker(f.headers), digest: digestEntry(f.subject, f.value)}
 	}
 	if f.seq > r.last {
 		r.last = f.seq
@@ -261,6 +267,9 @@ func (r *reader) record(f found) string {
 	}
 	return ""
 }
+
+// isMarker reports whether a record with these headers deletes its key.
+func isMarker(headers []byte) bool { return bytes.Contains(headers, []byte("KV-Operation:")) }
 
 // live is the state that the newest records make up.
 func (r *reader) live(bucket string) state {

@@ -1,0 +1,126 @@
+package store
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// churned makes a bucket in which many keys were put and deleted, and some are left.
+func churned(t testing.TB, s *Store, keys, left int) *Bucket {
+	t.Helper()
+	b, err := s.RelaxedBucket(t.Context(), "things")
+	require.NoError(t, err)
+	value := bytes.Repeat([]byte("x"), 2000)
+	for i := range keys {
+		_, err := b.Put(t.Context(), fmt.Sprintf("key-%d", i), value)
+		require.NoError(t, err)
+	}
+	for i := range keys - left {
+		require.NoError(t, b.Delete(t.Context(), fmt.Sprintf("key-%d", i)))
+	}
+	return b
+}
+
+func onDisk(t testing.TB, s *Store) (bytes int64) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(s.root(), func(path string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil // a temporary file of the engine
+			}
+			return err
+		}
+		if info, err := entry.Info(); err == nil {
+			bytes += info.Size()
+		}
+		return nil
+	}))
+	return bytes
+}
+
+// physicalMarkers counts the markers in the files of a bucket; many when the engine is just rewriting them.
+func physicalMarkers(s *Store) (n int) {
+	_, err := readStream(s.root(), bucketStream("things"), func(f found) string {
+		if !f.removal && isMarker(f.headers) {
+			n++
+		}
+		return ""
+	})
+	if err != nil {
+		return math.MaxInt
+	}
+	return n
+}
+
+func TestASweepRemovesTheMarkersOfWhatIsNoLongerInTheFiles(t *testing.T) {
+	dir := t.TempDir()
+	s, err := Open(dir, Params{rewriteEvery: 20 * time.Millisecond})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.Close()) }()
+	const keys, left = 9000, 10
+	b := churned(t, s, keys, left)
+	want := contents(t, b)
+	// The engine does not touch the block that it writes to: it is to go on to the next.
+	filler := bytes.Repeat([]byte("x"), MaxValue)
+	for range 8 << 20 / MaxValue {
+		_, err := b.Put(t.Context(), "filler", filler)
+		require.NoError(t, err)
+	}
+	require.NoError(t, b.Delete(t.Context(), "filler"))
+	before := onDisk(t, s)
+	require.NoError(t, s.flush(s.manifest))
+	removed, err := b.sweep(t.Context())
+	require.NoError(t, err)
+	require.Greater(t, removed, keys/2)
+	require.Eventually(t, func() bool { return physicalMarkers(s) < keys-removed+100 }, 10*time.Second, 10*time.Millisecond)
+	require.Less(t, onDisk(t, s), before)
+	again, err := b.sweep(t.Context())
+	require.NoError(t, err)
+	require.Less(t, again, keys-removed, "none twice")
+	requireSame(t, want, contents(t, b))
+	require.NoError(t, s.Close())
+	for range 2 {
+		s := open(t, dir)
+		requireSame(t, want, contents(t, bucket(t, s)))
+		require.NoError(t, s.Close())
+	}
+}
+
+func requireSame(t *testing.T, want, got map[string]string) {
+	t.Helper()
+	require.True(t, maps.Equal(want, got), "%d entries, but there should be %d", len(got), len(want))
+}
+
+func TestABucketWithManyMarkersIsSweptByItself(t *testing.T) {
+	s, err := Open(t.TempDir(), Params{rewriteEvery: 20 * time.Millisecond})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.Close()) }()
+	b := churned(t, s, 9000, 10)
+	require.Eventually(t, func() bool {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return b.markers < 8900
+	}, 10*time.Second, 10*time.Millisecond)
+}
+
+func TestASweepLeavesWhatIsStillNeeded(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	b := churned(t, s, 100, 10)
+	require.NoError(t, s.flush(s.manifest))
+	removed, err := b.sweep(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, removed, "what was deleted is in the block, as the engine has not rewritten it")
+	require.NoError(t, s.Close())
+	require.Len(t, contents(t, bucket(t, open(t, dir))), 10)
+}
