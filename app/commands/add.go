@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"gatehouse/app/client"
@@ -38,6 +39,9 @@ Examples:
 
 // Run adds.
 func (a *deviceAdd) Run(to streams) error {
+	if strings.TrimSpace(a.Name) == "" {
+		return usage("a device needs a name; write: gatehouse device add NAME")
+	}
 	return a.on(to, func(ctx context.Context, c call) error {
 		given, err := a.given()
 		if err != nil {

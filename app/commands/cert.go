@@ -61,7 +61,10 @@ type certList struct {
 // Run lists.
 func (l *certList) Run(to streams) error {
 	return l.on(to, func(ctx context.Context, c call) error {
-		var rows [][]string
+		var (
+			rows  [][]string
+			names names
+		)
 		err := eachFleet(ctx, c, l.inFleet, l.Device, func(fleet, device string) error {
 			for k, err := range c.Certificates(ctx, fleet, device) {
 				if err != nil {
@@ -73,7 +76,7 @@ func (l *certList) Run(to streams) error {
 					}
 					continue
 				}
-				rows = append(rows, []string{k.SID, k.DeviceSID, k.Thumbprint, k.FriendlyName, moment(k.DateCreated)})
+				rows = append(rows, []string{k.SID, names.of(ctx, c, k.FleetSID, k.DeviceSID), k.Thumbprint, k.FriendlyName, moment(k.DateCreated)})
 			}
 			return nil
 		})
@@ -102,7 +105,7 @@ func (r *certRm) Run(to streams) error {
 			return err
 		}
 		lost := "This revokes certificate " + k.SID + holder(ctx, c, k.FleetSID, k.DeviceSID) + ". A connection that uses it ends at once, and the device cannot come back with it."
-		if err := c.confirm(r.Yes, lost); err != nil {
+		if err := c.confirm(ctx, r.Yes, lost); err != nil {
 			return err
 		}
 		if err := c.DeleteCertificate(ctx, k); err != nil {

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"slices"
 	"strconv"
@@ -115,7 +116,7 @@ func (c *deviceUndeploy) Run(to streams) error {
 type deviceList struct {
 	remote
 	inFleet
-	Deployment string `placeholder:"DEPLOYMENT" help:"Only those of this deployment, by SID."`
+	Deployment string `placeholder:"DEPLOYMENT" help:"Only those of this deployment, by SID or friendly name."`
 }
 
 // Run lists.
@@ -126,26 +127,47 @@ func (l *deviceList) Run(to streams) error {
 			return err
 		}
 		var rows [][]string
+		found := l.Deployment == ""
 		for _, fleet := range fleets {
-			for d, err := range c.Devices(ctx, fleet.SID, l.Deployment) {
-				if err != nil {
+			only := ""
+			if l.Deployment != "" {
+				if only, err = deployment(ctx, c, fleet.SID, l.Deployment); errors.Is(err, client.ErrNotFound) {
+					continue
+				} else if err != nil {
 					return err
 				}
-				if c.json {
-					if err := c.object(d.JSON); err != nil {
-						return err
-					}
-					continue
-				}
-				rows = append(rows, []string{d.Name(), d.SID, fleet.Name(), state(d), d.Identity, moment(d.DateAuthenticated)})
+				found = true
 			}
+			listed, err := l.in(ctx, c, fleet, only)
+			if err != nil {
+				return err
+			}
+			rows = append(rows, listed...)
 		}
-		if c.json {
+		switch {
+		case !found:
+			return &missingError{what: "deployment", id: l.Deployment}
+		case c.json:
 			return nil
 		}
 		return c.table([]string{"NAME", "SID", "FLEET", "STATE", "IDENTITY", "LAST CONNECTED"}, rows,
 			"there are no devices here; add one with: gatehouse device add NAME --key")
 	})
+}
+
+// in lists the devices of a fleet: as rows of a table, or at once as JSON.
+func (l *deviceList) in(ctx context.Context, c call, fleet client.Fleet, deploymentSID string) (rows [][]string, err error) {
+	for d, err := range c.Devices(ctx, fleet.SID, deploymentSID) {
+		if err != nil {
+			return nil, err
+		}
+		if !c.json {
+			rows = append(rows, []string{d.Name(), d.SID, fleet.Name(), state(d), d.Identity, moment(d.DateAuthenticated)})
+		} else if err := c.object(d.JSON); err != nil {
+			return nil, err
+		}
+	}
+	return rows, nil
 }
 
 // state says whether a device may connect.
@@ -258,7 +280,7 @@ func (r *deviceRm) Run(to streams) error {
 			if err != nil {
 				return err
 			}
-			if err := c.confirm(false, question); err != nil {
+			if err := c.confirm(ctx, false, question); err != nil {
 				return err
 			}
 		}

@@ -85,15 +85,12 @@ func deployment(ctx context.Context, c call, fleetSID, id string) (string, error
 		}
 		return fleet.DefaultDeploymentSID, nil
 	}
-	if sidForm.MatchString(id) {
-		return id, nil
-	}
 	var found, known []string
 	for d, err := range c.Deployments(ctx, fleetSID) {
 		if err != nil {
 			return "", err
 		}
-		if d.FriendlyName == id {
+		if d.SID == id || d.FriendlyName == id {
 			found = append(found, d.SID)
 		}
 		known = append(known, d.SID+" "+d.FriendlyName)

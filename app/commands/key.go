@@ -68,7 +68,10 @@ type keyList struct {
 // Run lists.
 func (l *keyList) Run(to streams) error {
 	return l.on(to, func(ctx context.Context, c call) error {
-		var rows [][]string
+		var (
+			rows  [][]string
+			names names
+		)
 		err := eachFleet(ctx, c, l.inFleet, l.Device, func(fleet, device string) error {
 			for k, err := range c.Keys(ctx, fleet, device) {
 				if err != nil {
@@ -80,7 +83,7 @@ func (l *keyList) Run(to streams) error {
 					}
 					continue
 				}
-				rows = append(rows, []string{k.SID, k.DeviceSID, k.FriendlyName, moment(k.DateCreated)})
+				rows = append(rows, []string{k.SID, names.of(ctx, c, k.FleetSID, k.DeviceSID), k.FriendlyName, moment(k.DateCreated)})
 			}
 			return nil
 		})
@@ -112,6 +115,33 @@ func eachFleet(ctx context.Context, c call, in inFleet, device string, list func
 	return nil
 }
 
+// names are those of devices, by SID.
+type names map[string]string
+
+// of is the name of a device, empty when the SID is. All of a fleet are asked for at once; one that has come meanwhile goes
+// by its SID.
+func (n *names) of(ctx context.Context, c call, fleetSID, deviceSID string) string {
+	if deviceSID == "" {
+		return ""
+	}
+	if *n == nil {
+		*n = names{}
+	}
+	if _, asked := (*n)[fleetSID]; !asked {
+		(*n)[fleetSID] = ""
+		for d, err := range c.Devices(ctx, fleetSID, "") {
+			if err != nil {
+				break // the SID will do
+			}
+			(*n)[d.SID] = d.Name()
+		}
+	}
+	if name := (*n)[deviceSID]; name != "" {
+		return name
+	}
+	return deviceSID
+}
+
 type keyRm struct {
 	remote
 	inFleet
@@ -129,7 +159,7 @@ func (r *keyRm) Run(to streams) error {
 			return err
 		}
 		lost := "This revokes key " + k.SID + holder(ctx, c, k.FleetSID, k.DeviceSID) + ". A connection that uses it ends at once, and its secret is of no use any more."
-		if err := c.confirm(r.Yes, lost); err != nil {
+		if err := c.confirm(ctx, r.Yes, lost); err != nil {
 			return err
 		}
 		if err := c.DeleteKey(ctx, k); err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/url"
@@ -74,14 +75,12 @@ type file struct{ pem []byte }
 
 // readCertificate reads and judges a certificate before anything is made for it.
 func readCertificate(path string) (material, error) {
-	info, err := os.Stat(path)
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("the certificate cannot be read: %w", err)
 	}
-	if info.Size() > credential.MaxImport {
-		return nil, usage("%s is too large for a certificate; choose a .pem, .crt or .cer file", path)
-	}
-	content, err := os.ReadFile(path)
+	defer f.Close()
+	content, err := io.ReadAll(io.LimitReader(f, credential.MaxImport+1))
 	if err != nil {
 		return nil, fmt.Errorf("the certificate cannot be read: %w", err)
 	}

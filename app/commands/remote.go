@@ -153,7 +153,7 @@ func moment(t time.Time) string {
 }
 
 // confirm asks before something is lost. Without a person at the terminal it refuses.
-func (c call) confirm(yes bool, question string) error {
+func (c call) confirm(ctx context.Context, yes bool, question string) error {
 	switch {
 	case yes:
 		return nil
@@ -161,12 +161,21 @@ func (c call) confirm(yes bool, question string) error {
 		return usage("%s; nobody can be asked, since standard input is not a terminal: add --yes to go on", strings.TrimSuffix(question, "."))
 	}
 	fmt.Fprintf(c.err, "%s\nGo on? [y/N] ", question)
-	answer, _ := bufio.NewReader(c.in).ReadString('\n') // the end of input is a no
-	switch strings.ToLower(strings.TrimSpace(answer)) {
-	case "y", "yes":
-		return nil
+	answers := make(chan string, 1)
+	go func() { // a read from a terminal cannot be interrupted; it ends with the process
+		answer, _ := bufio.NewReader(c.in).ReadString('\n') // the end of input is a no
+		answers <- strings.ToLower(strings.TrimSpace(answer))
+	}()
+	select {
+	case answer := <-answers:
+		if answer == "y" || answer == "yes" {
+			return nil
+		}
+		return errors.New("nothing was removed, as you said")
+	case <-ctx.Done():
+		fmt.Fprintln(c.err)
+		return fmt.Errorf("nothing was removed: %w", ctx.Err())
 	}
-	return errors.New("nothing was removed, as you said")
 }
 
 // isTerminal reports whether a person answers on a file.
