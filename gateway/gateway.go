@@ -19,10 +19,13 @@ import (
 	"gatehouse/gateway/broker"
 	"gatehouse/gateway/cause"
 	"gatehouse/gateway/listener"
+	"gatehouse/gateway/objects"
 	"gatehouse/gateway/pki"
 	"gatehouse/gateway/registry"
 	"gatehouse/gateway/rest"
+	"gatehouse/gateway/rest/metrics"
 	"gatehouse/gateway/store"
+	"gatehouse/gateway/webhook"
 )
 
 // Config says where a gateway keeps its data and where it listens. The zero value is the default everywhere.
@@ -89,8 +92,12 @@ type Gateway struct {
 	authority *pki.Authority
 	attempts  *attempt.Log
 	hub       *broker.Hub
+	objects   *objects.Objects
+	webhooks  *webhook.Webhooks
 	listener  *listener.Listener
+	metrics   *metrics.Metrics
 	background
+	reported struct{ notice, refusal uint64 } // the last that are on a timeline; report only
 
 	// turns serialises Start, Stop, SetSettings and Close; it is taken before mu and never the other way round.
 	turns sync.Mutex
@@ -115,11 +122,15 @@ func Open(config Config) (*Gateway, error) {
 	if err := makeDataDir(config.DataDir); err != nil {
 		return nil, err
 	}
-	s, err := store.Open(filepath.Join(config.DataDir), store.Params{Logger: config.Logger, Now: config.Now})
+	g := &Gateway{config: config, metrics: metrics.New()}
+	s, err := store.Open(config.DataDir, store.Params{
+		Logger: config.Logger, Now: config.Now, OnWrite: g.metrics.Write,
+		Always: peekSettings(config.DataDir).Durable == DurableAlways,
+	})
 	if err != nil {
 		return nil, err
 	}
-	g := &Gateway{config: config, store: s}
+	g.store = s
 	if err := g.open(); err != nil {
 		_ = s.Close()
 		return nil, err
@@ -156,46 +167,99 @@ func (c *Config) complete() (err error) {
 	return nil
 }
 
-// open builds what stands on the store.
+// open builds what stands on the store; what it had built before an error is closed again.
 func (g *Gateway) open() error {
-	c := g.config
-	settings, aside, err := loadSettings(c.DataDir, c.Now())
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	g.background.start()
+	for _, build := range []func(context.Context) error{g.openSettings, g.openRegistry, g.openAuthority, g.openHub, g.openObjects, g.openListener} {
+		if err := build(ctx); err != nil {
+			g.background.end()
+			return err
+		}
+	}
+	g.reconcile()
+	g.background.add(g.registry.OnChange(g.changed))
+	g.background.every(time.Hour, g.renew)
+	g.background.every(2*time.Second, g.mend)
+	g.background.every(250*time.Millisecond, g.report)
+	return nil
+}
+
+func (g *Gateway) openSettings(context.Context) error {
+	settings, aside, err := loadSettings(g.config.DataDir, g.config.Now())
 	if err != nil {
 		return err
 	}
-	g.settings, g.setAside = settings, store.EarlierDamage(c.DataDir)
+	g.settings, g.setAside = settings, store.EarlierDamage(g.config.DataDir)
 	if aside != "" {
 		g.setAside = append(g.setAside, aside)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
+	return nil
+}
+
+func (g *Gateway) openRegistry(ctx context.Context) (err error) {
+	c := g.config
 	if g.registry, err = registry.Open(ctx, registry.Params{Store: g.store, Now: c.Now, Logger: c.Logger}); err != nil {
 		return fmt.Errorf("registry: %w", err)
 	}
-	if g.authority, err = pki.Open(pki.Params{Dir: filepath.Join(c.DataDir, "pki"), Names: g.names(settings), Now: c.Now, Logger: c.Logger}); err != nil {
-		_ = g.registry.Close(ctx) // nothing has been gathered yet
+	g.background.add(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+		defer cancel()
+		// A registry that cannot note the last connects any more has lost nothing that was promised.
+		if late := g.registry.Close(ctx); late != nil {
+			c.Logger.Warn("times of the last connects are not kept", "err", late)
+		}
+	})
+	return nil
+}
+
+func (g *Gateway) openAuthority(context.Context) (err error) {
+	c := g.config
+	if g.authority, err = pki.Open(pki.Params{Dir: filepath.Join(c.DataDir, "pki"), Names: g.names(g.settings), Now: c.Now, Logger: c.Logger}); err != nil {
 		return fmt.Errorf("certificates: %w", err)
 	}
 	g.attempts = attempt.NewLog(attempt.Params{Now: c.Now})
-	if c.OnAttempt != nil {
-		g.attempts.OnDecided(c.OnAttempt)
+	g.attempts.OnDecided(func(a attempt.Attempt) {
+		g.metrics.Attempt(a)
+		if c.OnAttempt != nil {
+			c.OnAttempt(a)
+		}
+	})
+	return nil
+}
+
+// openHub recovers the sessions from their log.
+func (g *Gateway) openHub(ctx context.Context) error {
+	log, err := g.store.Log(ctx, "sessions")
+	if err != nil {
+		return fmt.Errorf("sessions: %w", err)
 	}
-	limits := settings.Limits
-	g.hub = broker.New(broker.Params{Now: c.Now, Logger: c.Logger, Settings: broker.Settings{
-		SyncTopicsOnly: settings.SyncTopicsOnly, Window: limits.Window, MaxPacket: limits.PacketBytes,
-	}})
+	limits := g.settings.Limits
+	g.hub, err = broker.Open(broker.Params{
+		Log: log, Objects: objectTopics{g}, Now: g.config.Now, Logger: g.config.Logger, Settings: broker.Settings{
+			SyncTopicsOnly: g.settings.SyncTopicsOnly, Window: limits.Window, MaxPacket: limits.PacketBytes,
+			SessionMessages: limits.SessionMessages, SessionBytes: int64(limits.SessionBytes),
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("sessions: %w", err)
+	}
+	g.background.add(g.hub.Close)
+	g.metrics.Traffic(g.traffic)
+	return nil
+}
+
+func (g *Gateway) openListener(context.Context) error {
+	c, limits := g.config, g.settings.Limits
 	g.listener = listener.New(listener.Params{
 		Hub: g.hub, Log: g.attempts, Registry: g.registry, Authority: g.authority, State: g.serviceState, Now: c.Now, Logger: c.Logger,
 		Settings: listener.Settings{
 			ConnectsPerSecond: limits.ConnectsPerSecond, ConnectsPerSecondPerAddress: limits.ConnectsPerSecondPerAddress,
 			Unfinished: limits.Unfinished, UnfinishedPerAddress: limits.UnfinishedPerAddress,
-			TLS: pki.Policy{PostQuantum: settings.PostQuantum},
+			TLS: pki.Policy{PostQuantum: g.settings.PostQuantum},
 		},
 	})
-	g.background.start()
-	g.background.add(g.registry.OnChange(g.changed))
-	g.background.every(time.Hour, g.renew)
-	g.background.every(2*time.Second, g.mend)
 	return nil
 }
 
@@ -248,6 +312,22 @@ func (g *Gateway) Registry() *registry.Registry { return g.registry }
 
 // Attempts is the record of every connection attempt since the gateway was opened.
 func (g *Gateway) Attempts() *attempt.Log { return g.attempts }
+
+// Objects are the Sync objects of all services.
+func (g *Gateway) Objects() *objects.Objects { return g.objects }
+
+// Webhooks are what the receivers of the services' events are yet to be told.
+func (g *Gateway) Webhooks() *webhook.Webhooks { return g.webhooks }
+
+// Retained are the retained messages of a service under a filter, in no order and at most limit.
+func (g *Gateway) Retained(serviceSID, filter string, limit int) []broker.Seen {
+	return g.hub.Retained(serviceSID, filter, limit)
+}
+
+// Watch follows the messages of a service under a filter until it is closed.
+func (g *Gateway) Watch(serviceSID, filter string) *broker.Watch {
+	return g.hub.Watch(serviceSID, filter)
+}
 
 // Sessions is a snapshot of all sessions, live and parked.
 func (g *Gateway) Sessions() []broker.Session { return g.hub.Sessions() }

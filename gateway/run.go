@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -62,7 +63,10 @@ func (g *Gateway) startHTTP() error {
 	case running:
 		return g.publishAPI() // where devices connect may be another address now
 	}
-	server, err := rest.Listen(rest.Params{Addr: g.config.HTTPAddr, Logger: g.config.Logger, Healthy: g.healthy})
+	server, err := rest.Listen(rest.Params{
+		Addr: g.config.HTTPAddr, Account: g.registry.Account, APIs: g.apis(), Hosts: g.authority.Names, Certificate: g.authority.Leaf,
+		Healthy: g.healthy, Ready: g.ready, Metrics: g.metrics, Now: g.config.Now, Logger: g.config.Logger,
+	})
 	if err != nil {
 		g.mu.Lock()
 		g.problem = err
@@ -73,19 +77,6 @@ func (g *Gateway) startHTTP() error {
 	g.http = server
 	g.mu.Unlock()
 	return g.publishAPI()
-}
-
-// healthy is what /healthz answers: nil while devices can be served.
-func (g *Gateway) healthy() error {
-	if err := g.store.Err(); err != nil {
-		return err
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.state != Listening {
-		return errors.New("not listening for devices")
-	}
-	return nil
 }
 
 // Stop refuses new connections with code 3, closes the live ones and stops listening. Sessions and everything else
@@ -137,12 +128,7 @@ func (g *Gateway) Close() error {
 	if server != nil {
 		err = errors.Join(err, server.Close(ctx), g.publishAPI())
 	}
-	g.hub.Close()
 	g.background.end()
-	// A registry that cannot note the last connects any more has lost nothing that was promised.
-	if late := g.registry.Close(ctx); late != nil {
-		g.config.Logger.Warn("times of the last connects are not kept", "err", late)
-	}
 	return errors.Join(err, g.store.Close())
 }
 
@@ -199,6 +185,7 @@ func (g *Gateway) apply(old, s Settings) error {
 	g.settings = s
 	g.mu.Unlock()
 	g.hub.SetSyncTopicsOnly(s.SyncTopicsOnly)
+	g.objects.SetSettings(s.objects())
 	if g.listenAddress(old) == g.listenAddress(s) || !wasListening {
 		return nil
 	}
@@ -208,6 +195,7 @@ func (g *Gateway) apply(old, s Settings) error {
 		return nil
 	}
 	g.hub.SetSyncTopicsOnly(old.SyncTopicsOnly)
+	g.objects.SetSettings(old.objects())
 	g.mu.Lock()
 	g.settings = old
 	g.mu.Unlock()
@@ -237,27 +225,19 @@ func (g *Gateway) SetNetwork(on bool) error {
 // devices that belong to another Sync service now (contract, section 5).
 func (g *Gateway) changed(c registry.Change) {
 	if c.Kind == registry.KindService && c.Deleted {
-		defer g.hub.DropService(c.SID) // what it retained; last, so that its devices end with the cause that they have
+		defer func() { // last, so that its devices end with the cause that they have
+			g.hub.DropService(c.SID)
+			g.objects.DropService(c.SID)
+		}()
 	}
 	if len(c.Affected) == 0 {
 		return
 	}
 	g.listener.Recheck(c.Affected)
-	sessions := map[string]string{}
-	for _, s := range g.hub.Sessions() {
-		sessions[s.DeviceSID] = s.ServiceSID
-	}
 	for _, deviceSID := range c.Affected {
-		had, parked := sessions[deviceSID]
-		if !parked {
-			continue
+		if had, _, parked := g.hub.Of(deviceSID); parked && !g.stands(deviceSID, had) {
+			g.hub.DropSessionOf(deviceSID, had) // the device may have come back meanwhile, with a session of its new service
 		}
-		if device, found := g.registry.Device(deviceSID); found {
-			if service, _ := g.registry.EffectiveService(device); service == had {
-				continue
-			}
-		}
-		g.hub.DropSessionOf(deviceSID, had) // the device may have come back meanwhile, with a session of its new service
 	}
 }
 
@@ -282,6 +262,10 @@ func (g *Gateway) mend() {
 	defer cancel()
 	if err := g.store.Reopen(ctx); err != nil {
 		g.config.Logger.Error("store cannot be opened again", "err", err)
+		return
+	}
+	if err := g.hub.Recover(); err != nil {
+		g.config.Logger.Error("sessions cannot be stored again", "err", err)
 	}
 }
 
@@ -313,10 +297,11 @@ func (b *background) every(d time.Duration, do func()) {
 	})
 }
 
+// end ends what runs, then undoes what was added, the last first.
 func (b *background) end() {
 	b.cancel()
-	for _, undo := range b.undo {
+	b.wg.Wait()
+	for _, undo := range slices.Backward(b.undo) {
 		undo()
 	}
-	b.wg.Wait()
 }
