@@ -45,7 +45,7 @@ icon: ## Draw assets/icon.png from assets/icon.svg
 	CGO_ENABLED=0 $(GO) run ./scripts/icon -svg assets/icon.svg -size 512 -out assets/icon.png
 
 packages: ## Install the system packages that building and testing need
-	@scripts/packages.sh build test
+	@scripts/packages.sh build test node
 
 clean: ## Remove what was built
 	rm -rf bin

@@ -4,18 +4,21 @@
 #   scripts/packages.sh GROUP...
 #
 # Groups: build (C compiler and headers of the window), run (what a window needs to open), test (a display without a
-# screen, and clients to test against). On Debian and Ubuntu apt-get installs them without a question, through sudo
-# for anybody but root. Elsewhere the missing ones are named, and the exit code is 1.
+# screen, and clients to test against), node (Node.js with npm, unless both are there already, from wherever). On Debian
+# and Ubuntu apt-get installs them without a question, through sudo for anybody but root. Elsewhere the missing ones are
+# named, and the exit code is 1.
 set -euo pipefail
 
 build_packages=(gcc libc6-dev pkg-config libgl1-mesa-dev libx11-dev libxcursor-dev libxrandr-dev libxinerama-dev libxi-dev libxxf86vm-dev)
 run_packages=(libgl1-mesa-dri)
 test_packages=(xvfb xdotool imagemagick libgl1-mesa-dri mosquitto-clients openssl)
+node_packages=(nodejs npm)
 
 # What the packages bring, for systems that call them otherwise.
 build_commands=(gcc pkg-config)
 build_libraries=(gl x11 xcursor xrandr xinerama xi xxf86vm)
 test_commands=(Xvfb xdotool import mosquitto_pub mosquitto_sub openssl)
+node_commands=(node npm)
 
 # need_go ends the script unless a Go is there that can build this.
 need_go() {
@@ -82,6 +85,9 @@ main() {
   if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then
     local group packages=() missing
     for group in "$@"; do
+      if [[ $group == node ]] && command -v node >/dev/null && command -v npm >/dev/null; then
+        continue # a Node.js of another origin brings its npm, and keeps Debian's out
+      fi
       local -n of_group="${group}_packages"
       packages+=("${of_group[@]}")
     done
@@ -97,5 +103,5 @@ main() {
   name_missing "$@"
 }
 
-run_commands=() run_libraries=() test_libraries=()
+run_commands=() run_libraries=() test_libraries=() node_libraries=()
 main "$@"

@@ -17,13 +17,14 @@ tests() { "$GO" test -tags "$TAGS" -timeout 10m ./... | tested; }
 tests_raced() { "$GO" test -race -tags headless -timeout 10m "${raced[@]}" | tested; }
 # Other programs take part below, of whose changes the test cache knows nothing: -count=1.
 tests_of_clients() { CGO_ENABLED=0 "$GO" test -tags "headless integration" -count 1 -timeout 5m ./app/integration/clients ./app/onboard; }
+tests_of_library() { CGO_ENABLED=0 "$GO" test -tags "headless integration" -count 1 -timeout 5m ./app/integration/library; }
 tests_of_window() {
   "$GO" build -tags "$TAGS e2e" -o bin/gatehouse-e2e ./app
   "$GO" test -tags "$TAGS e2e" -timeout 5m ./app/desktop/drive/...
   GATEHOUSE_E2E=$PWD/bin/gatehouse-e2e CGO_ENABLED=0 "$GO" test -tags e2e -count 1 -timeout 10m ./app/e2e
 }
 
-stage "packages" scripts/packages.sh build test
+stage "packages" scripts/packages.sh build test node
 of_headless=$(without_c)
 mapfile -t packages <<<"$of_headless"
 stage "format" formatted
@@ -34,5 +35,6 @@ stage "staticcheck, whole" staticcheck_window
 stage "tests" tests
 stage "tests with the race detector" tests_raced
 stage "tests with mosquitto and openssl" tests_of_clients
+stage "tests with the vendor's helper library" tests_of_library
 stage "tests in a real window" tests_of_window
 printf '\nAll passed in %d s.\n' "$SECONDS"
