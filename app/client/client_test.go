@@ -84,8 +84,9 @@ func TestErrorsOfTheGatewayAreOneLineThatCallersCanDecideBy(t *testing.T) {
 		{401, `{"code":20003,"message":"Authenticate"}`, ErrAccess, "does not accept this account and token"},
 		{421, `{"code":20421,"message":"not here"}`, nil, "does not answer under this name"},
 		{429, `{"code":54009,"message":"slow down"}`, nil, "try again in a moment"},
-		{500, `<html>what a page`, nil, "Internal Server Error (HTTP 500)"},
-		{302, ``, nil, "(HTTP 302)"},
+		{503, `{"code":20503,"message":""}`, nil, "Service Unavailable (20503)"},
+		{500, `<html>what a page`, nil, "not how a gateway answers: HTTP 500, Internal Server Error; check the address"},
+		{302, ``, nil, "HTTP 302, Found"},
 	} {
 		client := answering(t, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", "http://127.0.0.1:1/")

@@ -19,14 +19,13 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	text := e.Message
-	if text == "" {
-		text = http.StatusText(e.Status)
+	switch {
+	case e.Code == 0:
+		return fmt.Sprintf("this is not how a gateway answers: HTTP %d, %s; check the address, and whether it begins with http or https", e.Status, http.StatusText(e.Status))
+	case e.Message == "":
+		return fmt.Sprintf("%s (%d)", http.StatusText(e.Status), e.Code)
 	}
-	if e.Code != 0 {
-		return fmt.Sprintf("%s (%d)", text, e.Code)
-	}
-	return fmt.Sprintf("%s (HTTP %d)", text, e.Status)
+	return fmt.Sprintf("%s (%d)", e.Message, e.Code)
 }
 
 // Errors that callers decide by; [Error] is one of these by its status.
