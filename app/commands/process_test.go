@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
 )
 
 // The test binary is the program itself when this is set.
@@ -19,7 +21,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(beGatehouse) != "" {
 		os.Exit(Run(os.Args[1:], os.Stdout, os.Stderr, nil))
 	}
-	os.Exit(m.Run())
+	testscript.Main(m, map[string]func(){"gatehouse": func() { os.Exit(Run(os.Args[1:], os.Stdout, os.Stderr, nil)) }})
 }
 
 // process is a real `gatehouse serve --json`.
@@ -98,6 +100,31 @@ func TestAccountAndRootSurviveKill9(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = p.end(t) // killed, as it should be
+	}
+}
+
+func TestAGatewayThatWasKilledIsNoneAndItsSuccessorIsFound(t *testing.T) {
+	data := t.TempDir()
+	p := startProcess(t, data)
+	if code, _, errs, _ := run("device", "add", "lamp", "--data", data); code != ExitOK {
+		t.Fatal(errs)
+	}
+	if err := p.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = p.end(t) // killed, as it should be
+	if code, _, errs, _ := run("device", "list", "--data", data); code != ExitNoGateway || !strings.Contains(errs, "gatehouse serve") {
+		t.Errorf("code %d, %q", code, errs)
+	}
+	p = startProcess(t, data)
+	if code, out, errs, _ := run("device", "list", "--data", data); code != ExitOK || !strings.Contains(out, "lamp") {
+		t.Errorf("code %d, %q", code, errs)
+	}
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.end(t); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -92,7 +92,7 @@ func (c call) change(change client.Change) error {
 	if c.json {
 		return c.object(change.JSON)
 	}
-	what := strings.ToLower(change.Kind) + "/" + change.UniqueName
+	what := change.Kind + "/" + change.UniqueName
 	if change.UniqueName == "" {
 		what = strings.ToLower(change.Kind) + "/" + change.ObjectSID
 	}
