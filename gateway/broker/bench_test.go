@@ -82,10 +82,22 @@ func BenchmarkQoS0(b *testing.B) {
 
 // BenchmarkQoS1 keeps a window of messages unacknowledged by the gateway; the subscriber acknowledges each.
 func BenchmarkQoS1(b *testing.B) {
-	for _, window := range []int{100, 1} {
-		b.Run(fmt.Sprint("window=", window), func(b *testing.B) {
-			g := serve(b)
-			sub, _ := g.connect("sub", true)
+	for _, c := range []struct {
+		window        int
+		stored, inTLS bool
+	}{{100, false, false}, {1, false, false}, {100, true, false}, {1, true, false}, {100, false, true}, {1, false, true}, {100, true, true}, {1, true, true}} {
+		window := c.window
+		b.Run(fmt.Sprintf("window=%d/stored=%v/tls=%v", window, c.stored, c.inTLS), func(b *testing.B) {
+			var options []option
+			if c.stored {
+				_, l := storeLog(b, b.TempDir(), false)
+				options = append(options, withLog(l))
+			}
+			if c.inTLS {
+				options = append(options, withTLS)
+			}
+			g := serve(b, options...)
+			sub, _ := g.connect("sub", !c.stored)
 			sub.subscribe(1, "bench", 1)
 			pub, _ := g.connect("pub", true)
 			done := make(chan struct{})

@@ -149,6 +149,7 @@ func newHub(p Params) *Hub {
 	}
 	h.sequencer.hub, h.group.hub, h.compaction.hub = h, h, h
 	h.sequencer.room.L = &h.sequencer.mu
+	h.shelf.budget = residentBytes
 	if h.now == nil {
 		h.now = time.Now
 	}

@@ -1,8 +1,10 @@
 package broker
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 const (
@@ -84,6 +86,7 @@ func (c *compaction) begin() {
 			c.sessions = append(c.sessions, s)
 		}
 	}
+	slices.SortFunc(c.sessions, func(a, b *session) int { return cmp.Compare(a.number, b.number) })
 	for _, v := range h.services {
 		v.retainedMu.RLock()
 		v.retained.root.all(false, func(m *Message) { c.retained = append(c.retained, topicOf{v, m.Topic}) })

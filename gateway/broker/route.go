@@ -89,6 +89,10 @@ func (g *group) retain(v *service, m *Message, c *Conn) {
 	g.act(act{kind: actDo, rare: rare{
 		do: func() { g.hub.unretained(old) },
 		undo: func() {
+			if v.dropped {
+				g.hub.unretained(old)
+				return
+			}
 			v.retainedMu.Lock()
 			defer v.retainedMu.Unlock()
 			if old != nil {
@@ -119,11 +123,12 @@ func (g *group) dropRetained(sid string) {
 	if h.shelf.log != nil {
 		g.record.DropRetained(sid)
 	}
-	g.act(act{kind: actDo, rare: rare{do: func() {
+	forget := func() {
 		for _, m := range old {
 			h.unretained(m)
 		}
-	}}})
+	}
+	g.act(act{kind: actDo, rare: rare{do: forget, undo: forget}}) // as with its sessions, it is gone in any case
 }
 
 // unretained lets go of a message that was retained; nil is none.

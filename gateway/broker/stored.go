@@ -28,6 +28,7 @@ func (st *stored) at() record.Place { return record.Place(st.place.Load()) }
 // shelf is what a hub knows of its stored messages: how much of the log they need, and which are in memory.
 type shelf struct {
 	log      Log
+	budget   int64        // of resident
 	live     atomic.Int64 // bytes of messages with references
 	resident atomic.Int64 // bytes of messages in memory
 	ring     []*stored    // in memory, oldest first, and some that are no more; the sequencer's
@@ -45,7 +46,7 @@ func (sh *shelf) keep(st *stored, m *Message) {
 	sh.resident.Add(int64(st.size))
 	sh.ring = append(sh.ring, st)
 	drop := 0
-	for sh.resident.Load() > residentBytes && drop < len(sh.ring)-1 {
+	for sh.resident.Load() > sh.budget && drop < len(sh.ring)-1 {
 		sh.letGo(sh.ring[drop])
 		drop++
 	}
@@ -78,7 +79,9 @@ func (sh *shelf) letGo(st *stored) {
 // release takes away a reference.
 func (sh *shelf) release(st *stored) {
 	if st.refs.Add(-1) == 0 {
-		sh.live.Add(-int64(st.size))
+		if st.at() != 0 { // else it never got there
+			sh.live.Add(-int64(st.size))
+		}
 		sh.letGo(st)
 	}
 }
