@@ -2,23 +2,34 @@ package rest
 
 import (
 	"net"
+	"net/netip"
 	"sync"
 )
 
-// maxConnections bounds the connections that are open at once, so that whoever opens more and more of them takes no file
-// from devices.
-const maxConnections = 512
+// Bounds of the connections that are open at once. Whoever opens more and more of them takes no file from devices, and,
+// from another machine, no turn from others.
+const (
+	maxConnections           = 512
+	maxConnectionsPerAddress = 64 // loopback is exempt
+)
 
-// limited takes a connection only when less than a number of them are open.
+// limited takes a connection only when less than a number of them are open, and closes those that are too many from one
+// address at once.
 type limited struct {
 	net.Listener
-	slots  chan struct{}
-	closed chan struct{}
-	once   sync.Once
+	perAddress int
+	slots      chan struct{}
+	closed     chan struct{}
+	once       sync.Once
+
+	mu   sync.Mutex
+	open map[netip.Prefix]int // of addresses that have any
 }
 
-func limit(l net.Listener, connections int) *limited {
-	return &limited{Listener: l, slots: make(chan struct{}, connections), closed: make(chan struct{})}
+func limit(l net.Listener, connections, perAddress int) *limited {
+	return &limited{
+		Listener: l, perAddress: perAddress, slots: make(chan struct{}, connections), closed: make(chan struct{}), open: map[netip.Prefix]int{},
+	}
 }
 
 // Accept implements net.Listener.
@@ -28,12 +39,36 @@ func (l *limited) Accept() (net.Conn, error) {
 	case <-l.closed:
 		return nil, net.ErrClosed
 	}
-	c, err := l.Listener.Accept()
-	if err != nil {
-		<-l.slots
-		return nil, err
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			<-l.slots
+			return nil, err
+		}
+		if address := addressOf(c.RemoteAddr().String()); l.enter(address) {
+			return &slotted{Conn: c, leave: sync.OnceFunc(func() { l.leave(address) })}, nil
+		}
+		_ = c.Close()
 	}
-	return &slotted{Conn: c, free: sync.OnceFunc(func() { <-l.slots })}, nil
+}
+
+func (l *limited) enter(address netip.Prefix) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open[address] >= l.perAddress && !address.Addr().IsLoopback() {
+		return false
+	}
+	l.open[address]++
+	return true
+}
+
+func (l *limited) leave(address netip.Prefix) {
+	l.mu.Lock()
+	if l.open[address]--; l.open[address] == 0 {
+		delete(l.open, address)
+	}
+	l.mu.Unlock()
+	<-l.slots
 }
 
 // Close implements net.Listener.
@@ -44,11 +79,11 @@ func (l *limited) Close() error {
 
 type slotted struct {
 	net.Conn
-	free func()
+	leave func()
 }
 
 // Close implements net.Conn.
 func (c *slotted) Close() error {
-	defer c.free()
+	defer c.leave()
 	return c.Conn.Close()
 }

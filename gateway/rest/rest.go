@@ -66,21 +66,32 @@ func Listen(p Params) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("HTTP address %q: %w; write host:port, such as 127.0.0.1:8080", p.Addr, err)
 	}
-	p = p.complete(host)
-	s := &Server{params: p, scheme: "http", closing: make(chan struct{}), done: make(chan struct{})}
-	if !isLoopback(host) {
-		if p.Certificate == nil {
-			return nil, fmt.Errorf("HTTP address %q is not this machine alone, and there is no certificate to serve it with; use 127.0.0.1", p.Addr)
-		}
-		s.scheme = "https"
+	if !isLoopback(host) && p.Certificate == nil {
+		return nil, fmt.Errorf("HTTP address %q is not this machine alone, and there is no certificate to serve it with; use 127.0.0.1", p.Addr)
 	}
-	if s.listener, err = net.Listen("tcp", p.Addr); err != nil {
+	return listen(p.complete(host), !isLoopback(host))
+}
+
+// listen starts a server, with TLS or without.
+func listen(p Params, secure bool) (*Server, error) {
+	l, err := net.Listen("tcp", p.Addr)
+	if err != nil {
 		return nil, fmt.Errorf("HTTP cannot listen on %s: %w; choose another address with --http", p.Addr, errors.Unwrap(err))
 	}
-	s.listener = limit(s.listener, maxConnections)
+	s := &Server{params: p, listener: limit(l, maxConnections, maxConnectionsPerAddress), scheme: "http", closing: make(chan struct{}), done: make(chan struct{})}
+	if secure {
+		s.scheme = "https"
+	}
+	s.http = s.server()
+	go s.serve()
+	return s, nil
+}
+
+// server is what speaks HTTP, within bounds.
+func (s *Server) server() *http.Server {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
-	s.http = &http.Server{
+	return &http.Server{
 		Handler:                      s.handler(),
 		Protocols:                    &protocols,
 		ReadHeaderTimeout:            headerTimeout,
@@ -89,11 +100,9 @@ func Listen(p Params) (*Server, error) {
 		IdleTimeout:                  idleTimeout,
 		MaxHeaderBytes:               maxHeader,
 		DisableGeneralOptionsHandler: true,
-		ErrorLog:                     slog.NewLogLogger(p.Logger.Handler(), slog.LevelDebug), // of what peers do on the wire
+		ErrorLog:                     slog.NewLogLogger(s.params.Logger.Handler(), slog.LevelDebug), // of what peers do on the wire
 		BaseContext:                  func(net.Listener) context.Context { return web.WithClosing(context.Background(), s.closing) },
 	}
-	go s.serve()
-	return s, nil
 }
 
 func (p Params) complete(host string) Params {
