@@ -282,7 +282,7 @@ func (g *group) undo() {
 				size := 0
 				if a.stored != nil {
 					size = int(a.stored.size)
-					a.stored.refs.Add(-1)
+					g.hub.shelf.release(a.stored)
 				} else {
 					size = a.message.size()
 				}

@@ -35,6 +35,14 @@ func newScript(t *rapid.T, l *memoryLog) *script {
 	return &script{t: t, log: l, hub: h, conns: map[string]*Conn{}}
 }
 
+// replayed is a hub on a log, in which nothing runs by itself.
+func replayed(t require.TestingT, l Log) *Hub {
+	h := newHub(Params{})
+	h.shelf.log, h.sequencer.armed = l, true
+	require.NoError(t, h.replay())
+	return h
+}
+
 // group is one record made of some steps.
 func (s *script) group() {
 	for range rapid.IntRange(1, 4).Draw(s.t, "steps") {
@@ -250,10 +258,8 @@ func TestTheLogTellsTheStateWhereverItIsCut(t *testing.T) {
 		}
 		last := ""
 		for n := range s.log.steps() + 1 {
-			again, err := Open(Params{Log: s.log.cut(n)})
-			require.NoError(t, err, "after %d of %d steps", n, s.log.steps())
+			again := replayed(t, s.log.cut(n))
 			got := told(t, again)
-			again.sequencer.close()
 			if told, known := want[n]; known {
 				last = told
 				require.Equal(t, last, got, "after %d of %d steps", n, s.log.steps())
@@ -308,10 +314,7 @@ func TestAFailedLogTakesNothingBackThatWasAnswered(t *testing.T) {
 			require.NoError(t, s.hub.Recover())
 			require.Nil(t, s.hub.group.broken)
 			for _, n := range []int{s.log.steps() - 1, s.log.steps()} { // before the log was trimmed, and after
-				again, err := Open(Params{Log: s.log.cut(n)})
-				require.NoError(t, err)
-				require.Equal(t, told(t, s.hub), told(t, again), "after failure %d", failed)
-				again.sequencer.close()
+				require.Equal(t, told(t, s.hub), told(t, replayed(t, s.log.cut(n))), "after failure %d", failed)
 			}
 			require.Equal(t, live(s.hub), s.hub.shelf.live.Load())
 		}
