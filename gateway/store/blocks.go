@@ -175,9 +175,10 @@ func readStream(root, stream string, each func(found) (against string)) (torn *t
 	if err != nil {
 		return nil, err
 	}
+	var data []byte
 	for i, index := range blocks {
 		path := blockFile(root, stream, index)
-		data, err := readBlockFile(path)
+		data, err = readBlockFile(path, data)
 		if err != nil {
 			return nil, missing(path, err)
 		}
@@ -192,8 +193,8 @@ func readStream(root, stream string, each func(found) (against string)) (torn *t
 	return nil, nil
 }
 
-// readBlockFile reads a block, provided that the engine will be able to write to it.
-func readBlockFile(path string) ([]byte, error) {
+// readBlockFile reads a block, into buf if there is room, provided that the engine will be able to write to it.
+func readBlockFile(path string, buf []byte) ([]byte, error) {
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return nil, err
@@ -202,7 +203,7 @@ func readBlockFile(path string) ([]byte, error) {
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	data := make([]byte, info.Size())
+	data := slices.Grow(buf[:0], int(info.Size()))[:info.Size()]
 	_, err = io.ReadFull(file, data)
 	return data, errors.Join(err, file.Close())
 }

@@ -2,7 +2,6 @@ package store
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -86,6 +85,7 @@ func written(t *testing.T, x subject, writes int) (closed, killed string) {
 	t.Helper()
 	closed, killed = t.TempDir(), t.TempDir()
 	s := open(t, closed)
+	s.syncFile = func(*os.File) error { return nil } // the images are made of what the operating system has
 	for n := 1; n <= writes; n++ {
 		x.write(t, s, n)
 		if n == writes/2 {
@@ -151,7 +151,7 @@ func harmed(t *testing.T, image, file string, at int64, harm func(*testing.T, st
 }
 
 func TestAStoreThatWasHarmedAnywhereHoldsWhatWasAcknowledgedBeforeOrNamesTheFile(t *testing.T) {
-	const writes = 120
+	const writes = 80
 	for name, x := range subjects() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -193,36 +193,33 @@ func requireDamage(t *testing.T, err error, within string, format string, args .
 func TestWhatLiesBesideTheBlocksMayBeHarmed(t *testing.T) {
 	const writes = 60
 	for name, x := range subjects() {
+		if name == "relaxed bucket" {
+			continue // its files are those of a bucket
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			closed, killed := written(t, x, writes)
+			image, _ := written(t, x, writes)
 			stream := streamFolder(folder, x.stream)
-			for _, image := range []string{closed, killed} {
-				for _, file := range []string{
-					filepath.Join(folder, manifestName), filepath.Join(stream, "meta.inf"), filepath.Join(stream, "meta.sum"),
-					filepath.Join(stream, "msgs", "index.db"),
-				} {
-					if _, err := os.Stat(filepath.Join(image, file)); errors.Is(err, os.ErrNotExist) {
-						require.Equal(t, "index.db", filepath.Base(file))
-						continue
-					}
-					length := size(t, filepath.Join(image, file))
-					all := maps.Clone(harms)
-					all["directory in its place"] = func(t *testing.T, path string, at int64) {
-						require.NoError(t, os.Remove(path))
-						require.NoError(t, os.Mkdir(path, 0o700))
-					}
-					for what, harm := range all {
-						for at := int64(0); at < length; at += page {
-							harmed(t, image, file, at, harm, func(s *Store, err error) {
-								if err != nil {
-									require.ErrorContains(t, err, strings.TrimSuffix(file, ".sum"), "%s at %d", what, at)
-									require.NotEqual(t, "index.db", filepath.Base(file), "%s at %d: %v", what, at, err)
-									return
-								}
-								require.Equal(t, x.model(writes), x.read(t, s), "%s of %s at %d", what, file, at)
-							})
-						}
+			for _, file := range []string{
+				filepath.Join(folder, manifestName), filepath.Join(stream, "meta.inf"), filepath.Join(stream, "meta.sum"),
+				filepath.Join(stream, "msgs", "index.db"),
+			} {
+				length := size(t, filepath.Join(image, file))
+				all := maps.Clone(harms)
+				all["directory in its place"] = func(t *testing.T, path string, at int64) {
+					require.NoError(t, os.Remove(path))
+					require.NoError(t, os.Mkdir(path, 0o700))
+				}
+				for what, harm := range all {
+					for at := int64(0); at < length; at += page {
+						harmed(t, image, file, at, harm, func(s *Store, err error) {
+							if err != nil {
+								require.ErrorContains(t, err, strings.TrimSuffix(file, ".sum"), "%s at %d", what, at)
+								require.NotEqual(t, "index.db", filepath.Base(file), "%s at %d: %v", what, at, err)
+								return
+							}
+							require.Equal(t, x.model(writes), x.read(t, s), "%s of %s at %d", what, file, at)
+						})
 					}
 				}
 			}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -158,7 +160,7 @@ func TestTrimmedRecordsAreGoneAndTheirSpaceComesBack(t *testing.T) {
 
 func TestALogIsReadAndTrimmedWhileItIsWritten(t *testing.T) {
 	l := openLog(t, open(t, t.TempDir()))
-	const all = 2000
+	const all = 1000
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
@@ -256,4 +258,32 @@ func BenchmarkLogRead(b *testing.B) {
 			}
 		}
 	})
+}
+
+func BenchmarkLogOpen256MB(b *testing.B) {
+	dir := b.TempDir()
+	s := open(b, dir)
+	l := openLog(b, s)
+	record := make([]byte, 6<<10)
+	for range 256 << 20 / len(record) {
+		_, err := l.Append(record)
+		require.NoError(b, err)
+	}
+	require.NoError(b, s.Close())
+	for _, killed := range []bool{false, true} {
+		b.Run(fmt.Sprintf("killed=%v", killed), func(b *testing.B) {
+			for b.Loop() {
+				if killed {
+					require.NoError(b, os.Remove(filepath.Join(blocksFolder(s.root(), logStream("messages")), "index.db")))
+				}
+				s, err := Open(dir, Params{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				if err := s.Close(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }

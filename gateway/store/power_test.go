@@ -91,7 +91,7 @@ func TestAPowerCutLosesNothingThatWasFlushed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			always := strings.HasSuffix(name, "always")
-			for seed := range uint64(6) {
+			for seed := range uint64(3) {
 				powerCuts(t, x, always, always || name == "bucket", seed)
 			}
 		})

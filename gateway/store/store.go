@@ -46,6 +46,7 @@ type Params struct {
 	// OnWrite is told, for each write, its kind, "log" or "bucket", and how long it took; it must not block. May be nil.
 	OnWrite func(kind string, took time.Duration)
 
+	sweepEvery   time.Duration // how often a bucket is swept at most; 0: a minute
 	rewriteEvery time.Duration // how often the engine rewrites blocks that are half dead; 0: its default, 2 minutes
 }
 
@@ -95,6 +96,9 @@ func Open(dir string, p Params) (*Store, error) {
 	}
 	if p.Now == nil {
 		p.Now = time.Now
+	}
+	if p.sweepEvery == 0 {
+		p.sweepEvery = sweepEvery
 	}
 	if p.Timeout <= 0 {
 		p.Timeout = defaultTimeout

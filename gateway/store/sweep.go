@@ -17,7 +17,7 @@ import (
 // that are not yet promised to be on the disk: each record tells the state that it leads to, and the state without the marker
 // is the same only from the marker on.
 
-// How often, and from how many markers on, a bucket is swept. They must also be more than the live entries, and twice those that
+// How often at most, and from how many markers on, a bucket is swept. They must also be more than the live entries, and twice those that
 // the last sweep has left, so that the reading pays.
 const (
 	sweepEvery = time.Minute
@@ -63,7 +63,7 @@ func (s *Store) sweepLoop(ctx context.Context) {
 				s.params.Logger.Debug("swept bucket", "bucket", b.name, "removed", removed)
 			}
 		}
-		timer := time.NewTimer(sweepEvery)
+		timer := time.NewTimer(s.params.sweepEvery)
 		select {
 		case <-ctx.Done():
 			timer.Stop()

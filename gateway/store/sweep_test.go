@@ -20,7 +20,7 @@ func churned(t testing.TB, s *Store, keys, left int) *Bucket {
 	t.Helper()
 	b, err := s.RelaxedBucket(t.Context(), "things")
 	require.NoError(t, err)
-	value := bytes.Repeat([]byte("x"), 2000)
+	value := bytes.Repeat([]byte("x"), 4000)
 	for i := range keys {
 		_, err := b.Put(t.Context(), fmt.Sprintf("key-%d", i), value)
 		require.NoError(t, err)
@@ -67,7 +67,7 @@ func TestASweepRemovesTheMarkersOfWhatIsNoLongerInTheFiles(t *testing.T) {
 	s, err := Open(dir, Params{rewriteEvery: 20 * time.Millisecond})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, s.Close()) }()
-	const keys, left = 9000, 10
+	const keys, left = 5000, 10
 	b := churned(t, s, keys, left)
 	want := contents(t, b)
 	// The engine does not touch the block that it writes to: it is to go on to the next.
@@ -102,15 +102,24 @@ func requireSame(t *testing.T, want, got map[string]string) {
 }
 
 func TestABucketWithManyMarkersIsSweptByItself(t *testing.T) {
-	s, err := Open(t.TempDir(), Params{rewriteEvery: 20 * time.Millisecond})
+	s, err := Open(t.TempDir(), Params{rewriteEvery: 20 * time.Millisecond, sweepEvery: 20 * time.Millisecond})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, s.Close()) }()
-	b := churned(t, s, 9000, 10)
-	require.Eventually(t, func() bool {
+	b := churned(t, s, 2500, 10)
+	deleted := 2490
+	for deadline := time.Now().Add(20 * time.Second); ; deleted++ {
 		b.mu.Lock()
-		defer b.mu.Unlock()
-		return b.markers < 8900
-	}, 10*time.Second, 10*time.Millisecond)
+		markers := b.markers
+		b.mu.Unlock()
+		if markers < deleted {
+			break
+		}
+		require.True(t, time.Now().Before(deadline), "all %d markers are still there", markers)
+		key := fmt.Sprintf("later-%d", deleted)
+		_, err := b.Put(t.Context(), key, make([]byte, 10000))
+		require.NoError(t, err)
+		require.NoError(t, b.Delete(t.Context(), key))
+	}
 }
 
 func TestASweepLeavesWhatIsStillNeeded(t *testing.T) {
