@@ -51,12 +51,13 @@ func (h *history) limit(most int) {
 // cost is what an entry counts for: its data, and roughly what is around it.
 func cost(r Revision) int { return len(r.Data) + 256 }
 
+// trim drops the oldest entries beyond the bound, in place.
 func (h *history) trim(all []Revision) []Revision {
-	for len(all) > h.most {
-		h.bytes -= cost(all[0])
-		all = all[1:]
+	drop := max(0, len(all)-h.most)
+	for _, r := range all[:drop] {
+		h.bytes -= cost(r)
 	}
-	return slices.Clip(all)
+	return slices.Delete(all, 0, drop)
 }
 
 // of is the past of an object, made when it is needed, and now the last that changed. The caller holds mu.

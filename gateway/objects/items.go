@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"cmp"
 	"context"
 	"time"
 	"unicode/utf8"
@@ -182,7 +183,7 @@ func (o *Objects) Items(service string, kind Kind, id string, r ItemRange) (item
 			}
 		}
 	}
-	items = []Item{}
+	items = make([]Item, 0, min(s.items.count, cmp.Or(r.Limit, s.items.count)))
 	take := func(_ string, i *item) bool {
 		if more = r.Limit > 0 && len(items) == r.Limit; !more {
 			items = append(items, obj.viewItem(i))

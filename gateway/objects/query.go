@@ -59,16 +59,10 @@ func (o *Objects) Query(f Filter) Page {
 	return page
 }
 
+// matches reports whether a lower-case text is in the name, the SID or who made it.
 func (obj *object) matches(text string) bool {
-	if text == "" {
-		return true
-	}
-	for _, in := range []string{obj.name, obj.sid, obj.createdBy} {
-		if strings.Contains(strings.ToLower(in), text) {
-			return true
-		}
-	}
-	return false
+	return text == "" || strings.Contains(strings.ToLower(obj.name), text) || strings.Contains(strings.ToLower(obj.createdBy), text) ||
+		strings.Contains(obj.sid[2:], text) || len(text) <= len(obj.sid) && strings.EqualFold(obj.sid[:len(text)], text)
 }
 
 func compare(by string, a, b Object) int {
