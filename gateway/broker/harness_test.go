@@ -240,14 +240,22 @@ func (p packet) String() string {
 }
 
 func (g *gate) dial() *client {
-	nc, err := net.Dial("tcp", g.ln.Addr().String())
+	c, err := g.tryDial()
 	require.NoError(g.t, err)
+	return c
+}
+
+func (g *gate) tryDial() (*client, error) {
+	nc, err := net.Dial("tcp", g.ln.Addr().String())
+	if err != nil {
+		return nil, err
+	}
 	if g.tls != nil {
 		nc = tls.Client(nc, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // the certificate is of this test
 	}
 	c := &client{t: g.t, Conn: nc, r: bufio.NewReaderSize(nc, 64<<10)}
 	g.t.Cleanup(func() { _ = nc.Close() })
-	return c
+	return c, nil
 }
 
 // connect returns a connected device and its session-present bit.

@@ -107,6 +107,7 @@ func (l *memoryLog) cut(n int) *memoryLog {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c := newMemoryLog()
+	c.history = slices.Clone(l.history[:n])
 	for _, s := range l.history[:n] {
 		if s.record == nil {
 			c.trim(s.trim)
