@@ -262,7 +262,7 @@ func TestALongPollMayTakeItsTime(t *testing.T) {
 		fmt.Fprint(w, `{"changes":[{"action":"item_updated","index":3,"data":[1.0]}],"after":8}`)
 	})
 	c.params.Timeout = 10 * time.Millisecond
-	got, err := c.Changes(t.Context(), "default", "ET1", 7, time.Second)
+	got, err := c.Changes(t.Context(), "default", "ET1", new(uint64(7)), time.Second)
 	if err != nil || got.After != 8 || len(got.Changes) != 1 || got.Changes[0].Item() != "3" || string(got.Changes[0].Data) != `[1.0]` {
 		t.Errorf("%+v %v", got, err)
 	}

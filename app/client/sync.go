@@ -180,6 +180,9 @@ func (c *Change) UnmarshalJSON(text []byte) error {
 	return keep(text, (*plain)(c), &c.JSON, &c.Action)
 }
 
+// Name is what people call the object.
+func (c Change) Name() string { return first(c.UniqueName, c.ObjectSID) }
+
 // Item is the index or key of the item that it is about, empty for the object itself.
 func (c Change) Item() string { return Item{Index: c.Index, Key: c.Key}.Name() }
 
@@ -189,10 +192,13 @@ type Changes struct {
 	After   uint64   `json:"after"` // to ask for what follows
 }
 
-// Changes waits until something happened to an object after the given point, or until wait has passed, whole seconds. An
-// empty object stands for all of the service.
-func (c *Client) Changes(ctx context.Context, service, objectSID string, after uint64, wait time.Duration) (got Changes, err error) {
-	query := url.Values{"after": {strconv.FormatUint(after, 10)}, "wait": {strconv.Itoa(int(wait / time.Second))}}
+// Changes waits until something happened to an object after the given point, nil for what happens from now on, or until wait
+// has passed, whole seconds up to 60. An empty object stands for all of the service.
+func (c *Client) Changes(ctx context.Context, service, objectSID string, after *uint64, wait time.Duration) (got Changes, err error) {
+	query := url.Values{"wait": {strconv.Itoa(int(wait / time.Second))}}
+	if after != nil {
+		query.Set("after", strconv.FormatUint(*after, 10))
+	}
 	if objectSID != "" {
 		query.Set("object", objectSID)
 	}

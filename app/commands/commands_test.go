@@ -57,6 +57,37 @@ func TestAWrongCallIsOneLineWithCode2(t *testing.T) {
 	}
 }
 
+func TestACallThatCannotBeMeantIsRefusedBeforeAGatewayIsAsked(t *testing.T) {
+	data := t.TempDir() // no gateway is there, which would be another code
+	for call, says := range map[string]string{
+		"device list --http http://127.0.0.1:1":      "say where the gateway is; give one of them",
+		"device add ":                                "a device needs a name",
+		"device add lamp --key --cert both.pem":      "can't be used together",
+		"device add lamp --cert f --generate-cert d": "can't be used together",
+		"device rm":     "expected",
+		"cert add lamp": "give one certificate",
+		"cert add lamp both.pem --generate-cert keys": "give one certificate",
+		"object get rooms/Kitchen":                    "is not the path of an object; write docs/NAME",
+		"object get docs/a/b":                         "docs have no items",
+		"object get docs/":                            "lacks the object's name",
+		"object get maps/M/":                          "lacks what follows its last slash",
+		"object get lists/L/first":                    "does not end in an index",
+		"object set docs 1":                           "names nothing that could be set",
+		"object set maps/Rooms 1":                     "names nothing that could be set",
+		"object set streams/Alarms 1":                 "a stream keeps nothing that could be set",
+		"object append docs/BoardLED 1":               "nothing that could be appended to",
+		"object append lists/L/1 1":                   "nothing that could be appended to",
+		"object append streams/Alarms 1 --ttl 5":      "--ttl is for items of a list",
+		"object watch docs":                           "is not one object",
+		"object watch lists/L/1":                      "is not one object",
+	} {
+		code, out, errs, _ := run(append(strings.Split(call, " "), "--data", data)...)
+		if code != ExitUsage || out != "" || strings.Count(errs, "\n") != 1 || !strings.Contains(errs, says) {
+			t.Errorf("%s: code %d, %q, lacks %q", call, code, errs, says)
+		}
+	}
+}
+
 func TestErrorsAreOneLineWithACodeOfTheirOwn(t *testing.T) {
 	var errs bytes.Buffer
 	code := Run(nil, io.Discard, &errs, func(Window) error {

@@ -76,7 +76,9 @@ func (s inService) said(p syncPath, err error) error {
 	case answered.Status == 412:
 		return fmt.Errorf("%s is at another revision by now: %w; read it again with --json", visible(p.String()), err)
 	case answered.Code == codeInvalidJSON:
-		return fmt.Errorf("%s: %w; quote JSON for the shell, such as '{\"on\":true}', or give a file as @FILE", visible(p.String()), err)
+		return fmt.Errorf("%w; quote JSON for the shell, such as '{\"on\":true}', or give a file as @FILE", err)
+	case answered.Code/1000 == 54: // it names the object itself
+		return err
 	}
 	return fmt.Errorf("%s: %w", visible(p.String()), err)
 }

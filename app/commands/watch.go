@@ -58,23 +58,17 @@ func (w *objectWatch) watch(ctx context.Context, c call, p syncPath) error {
 		}
 		sid = o.SID
 	}
-	after := uint64(0)
-	for { // past what happened before
-		got, err := c.Changes(ctx, w.Service, sid, after, 0)
-		if err != nil {
-			return err
-		}
-		if after = got.After; len(got.Changes) == 0 {
-			break
-		}
+	began, err := c.Changes(ctx, w.Service, sid, nil, 0)
+	if err != nil {
+		return err
 	}
 	what := "all objects of the service " + visible(w.Service)
 	if p.id != "" {
 		what = visible(p.String())
 	}
 	c.note("watching %s; Ctrl+C ends it", what)
-	for {
-		got, err := c.Changes(ctx, w.Service, sid, after, watchWait)
+	for after := began.After; ; {
+		got, err := c.Changes(ctx, w.Service, sid, &after, watchWait)
 		if err != nil {
 			return err
 		}
@@ -87,15 +81,15 @@ func (w *objectWatch) watch(ctx context.Context, c call, p syncPath) error {
 	}
 }
 
+// levels are the first levels of paths, by the kinds of a change.
+var levels = map[string]string{"document": "docs", "list": "lists", "map": "maps", "stream": "streams"}
+
 // change prints one: when, where, what, by whom, and the new data.
 func (c call) change(change client.Change) error {
 	if c.json {
 		return c.object(change.JSON)
 	}
-	what := change.Kind + "/" + change.UniqueName
-	if change.UniqueName == "" {
-		what = strings.ToLower(change.Kind) + "/" + change.ObjectSID
-	}
+	what := levels[change.Kind] + "/" + change.Name()
 	if item := change.Item(); item != "" {
 		what += "/" + item
 	}
