@@ -19,12 +19,14 @@ func newHub(t testing.TB) *broker.Hub { return hubOn(t, &memoryLog{}) }
 // hubOn makes an engine that goes on where another one on the same log was closed.
 func hubOn(t testing.TB, log *memoryLog) *broker.Hub {
 	t.Helper()
-	h, err := broker.Open(broker.Params{Log: log})
+	h, err := openHub(log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return h
 }
+
+func openHub(log *memoryLog) (*broker.Hub, error) { return broker.Open(broker.Params{Log: log}) }
 
 // open attaches a connection to its device's session.
 func open(h *broker.Hub, nc net.Conn, hello broker.Hello) (c *broker.Conn, present bool, err error) {

@@ -57,48 +57,61 @@ func readPacket(r *bufio.Reader) (packet, error) {
 	return packet{first: first, body: raw[header:], raw: raw}, nil
 }
 
-// client is a device that says exactly what a test wants. It reads all the time, so that nothing waits for the test.
-type client struct {
-	t      testing.TB
-	conn   net.Conn
-	in     chan packet // closed at the end of the stream
-	done   chan struct{}
-	gone   <-chan struct{} // closed when the server has let go of the connection; nil: not known
-	nextID uint16
+// link is one end of a connection to a server. It reads all the time, so that the server never waits for the test.
+type link struct {
+	conn net.Conn
+	in   chan packet // closed at the end of the stream
+	done chan struct{}
+	gone <-chan struct{} // closed when the server has let go of the connection; nil: not known
 }
 
-func newClient(t testing.TB, conn net.Conn) *client {
-	c := &client{t: t, conn: conn, in: make(chan packet, 64), done: make(chan struct{})}
-	go c.read()
-	t.Cleanup(func() {
-		_ = conn.Close()
-		close(c.done)
-		for range c.in { // until read has ended
-		}
-	})
-	return c
+func newLink(conn net.Conn) *link {
+	l := &link{conn: conn, in: make(chan packet, 64), done: make(chan struct{})}
+	go l.read()
+	return l
 }
 
-func (c *client) read() {
-	defer close(c.in)
-	r := bufio.NewReader(c.conn)
+func (l *link) read() {
+	defer close(l.in)
+	r := bufio.NewReader(l.conn)
 	for {
 		p, err := readPacket(r)
 		if err != nil {
 			return
 		}
 		select {
-		case c.in <- p:
-		case <-c.done:
+		case l.in <- p:
+		case <-l.done:
 			return
 		}
 	}
 }
 
+// close ends the connection and waits for the reading to end.
+func (l *link) close() {
+	_ = l.conn.Close()
+	close(l.done)
+	for range l.in { // until read has ended
+	}
+}
+
+// client is a device that says exactly what a test wants.
+type client struct {
+	*link
+	t      testing.TB
+	nextID uint16
+}
+
+func newClient(t testing.TB, conn net.Conn) *client {
+	c := &client{link: newLink(conn), t: t}
+	t.Cleanup(c.close)
+	return c
+}
+
 // send writes packets; a connection that has ended shows in what is read.
-func (c *client) send(parts ...[]byte) {
-	_ = c.conn.SetWriteDeadline(time.Now().Add(patience))
-	_, _ = c.conn.Write(bytes.Join(parts, nil))
+func (l *link) send(parts ...[]byte) {
+	_ = l.conn.SetWriteDeadline(time.Now().Add(patience))
+	_, _ = l.conn.Write(bytes.Join(parts, nil))
 }
 
 // receive waits for a packet; open is false at the end of the stream.
@@ -193,11 +206,18 @@ func (c *client) quiet() {
 	}
 }
 
-// ping is answered after everything that was sent before it was handled.
+// ping is answered when everything that was sent before it has been read.
 func (c *client) ping() {
 	c.t.Helper()
 	c.send(wire.AppendEmpty(nil, wire.PINGREQ))
 	c.wantBytes(wire.PINGRESP<<4, 0)
+}
+
+// settled waits until all that was sent has had its effect, also where nothing is answered. Messages on $ topics go nowhere,
+// and are acknowledged in their turn.
+func (c *client) settled() {
+	c.t.Helper()
+	c.publish("$settled", "", 1)
 }
 
 func (c *client) freshID() uint16 {
@@ -244,7 +264,7 @@ func (c *client) publishMessage(m wire.Message) {
 	c.send(wire.AppendPublish(nil, m))
 	switch m.QoS {
 	case 0:
-		c.ping()
+		c.settled()
 	case 1:
 		c.wantBytes(wire.AppendAck(nil, wire.PUBACK, m.ID)...)
 	case 2:

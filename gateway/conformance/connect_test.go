@@ -355,7 +355,7 @@ var connectStatements = map[string]func(*testing.T){
 			old.ping()
 			hello.ClientID += "x" // the device counts, not its client id
 			next := w.offer(t, hello)
-			next.wantBytes(0x20, 2, flag(!cleanly), 0)
+			next.wantBytes(0x20, 2, bit(!cleanly), 0)
 			old.closed()
 			next.ping()
 			_ = next.conn.Close()
@@ -371,7 +371,7 @@ var connectStatements = map[string]func(*testing.T){
 		}{{true, false}, {false, false}, {false, true}, {true, false}, {false, false}} {
 			hello.Clean = step.clean
 			c := w.offer(t, hello)
-			c.wantBytes(0x20, 2, flag(step.present), 0)
+			c.wantBytes(0x20, 2, bit(step.present), 0)
 			_ = c.conn.Close()
 		}
 	},

@@ -103,7 +103,7 @@ func (e *engine) connect(hello broker.Hello, wantPresent bool) *client {
 	e.t.Helper()
 	c := e.dial(hello)
 	connack := c.want(connackPacket)
-	if want := [2]byte{flag(wantPresent), 0}; [2]byte(connack.body) != want {
+	if want := [2]byte{bit(wantPresent), 0}; [2]byte(connack.body) != want {
 		e.t.Fatalf("CONNACK % x, want % x", connack.body, want)
 	}
 	return c
@@ -122,7 +122,7 @@ func (e *engine) dial(hello broker.Hello) *client {
 	return c
 }
 
-func flag(on bool) byte {
+func bit(on bool) byte {
 	if on {
 		return 1
 	}
