@@ -153,7 +153,9 @@ func (a *api) listItems(r *web.Request, s registry.Service, c *collection) (web.
 	if from := f.Text("From"); from != nil && *from != "" {
 		part.from = from
 		if c.kind == objects.List {
-			f.Int("From", 0, math.MaxInt32)
+			if index := f.Int("From", 0, math.MaxInt32); index != nil {
+				part.from = new(strconv.Itoa(*index)) // "007" is 7
+			}
 		}
 	}
 	p, err := r.Paging("Order", "From", "Bounds")
@@ -174,7 +176,7 @@ func (a *api) listItems(r *web.Request, s registry.Service, c *collection) (web.
 // isIndex accepts a list's index, and none.
 func isIndex(text string) bool {
 	n, err := strconv.Atoi(text)
-	return text == "" || err == nil && n >= 0
+	return text == "" || err == nil && n >= 0 && strconv.Itoa(n) == text
 }
 
 func (a *api) createItem(r *web.Request, s registry.Service, c *collection) (web.Response, error) {
