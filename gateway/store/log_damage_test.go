@@ -148,6 +148,14 @@ func TestALogGoesOnBehindWhatWasTrimmedBeforeItReachedTheDisk(t *testing.T) {
 	}
 }
 
+func TestALogIsFoundWhereAnInterruptedPurgeOfTheEngineLeftIt(t *testing.T) {
+	x := subjects()["log"]
+	image, _ := written(t, x, 50)
+	blocks := filepath.Join(image, streamFolder(folder, x.stream), "msgs")
+	require.NoError(t, os.Rename(blocks, filepath.Join(filepath.Dir(blocks), "__new_msgs__")))
+	require.Equal(t, x.model(50), x.read(t, open(t, image)))
+}
+
 func TestALogIsWholeAfterReopeningAndReadableMeanwhile(t *testing.T) {
 	s := open(t, t.TempDir())
 	l := openLog(t, s)

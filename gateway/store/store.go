@@ -1,10 +1,16 @@
 // Package store keeps what must survive a restart, a crash and kill -9. It runs NATS JetStream in the process, without
-// a listener, on files in the data folder, and offers key-value buckets with compare-and-set. It does not know what its
-// values mean.
+// a listener, on files in the data folder, and offers key-value buckets with compare-and-set, and logs of records. It does
+// not know what its values mean.
 //
-// What is acknowledged is on the disk: every write is followed by an fsync and by a high-water mark in the manifest,
-// both shared by the writes that come together. A store that has lost anything acknowledged is not opened: it is set
-// aside as it is, and reported by the name of the file.
+// What is acknowledged survives the end of the process, however it ends. A write to a bucket is on the disk as well: it is
+// followed by an fsync and by a high-water mark in the manifest, both shared by the writes that come together. A write to a
+// log or to a relaxed bucket is flushed to the disk within a second, or before it is acknowledged when Params.Always is set;
+// the marks follow the flush.
+//
+// A store that has lost anything that was promised is not opened: it is set aside as it is, and reported by the name of the
+// file. What is found beyond the marks is kept up to the first record that is not whole. A power cut in the half second
+// before a flush may, if the engine has just dropped a block whose last value was being replaced, take that value too: that
+// is reported as damage.
 //
 // On the disk, in the data folder, all of it readable by its owner only:
 //

@@ -12,7 +12,8 @@ import (
 // rewrites that block: without the marker the key would be back at the next start. A sweep removes the markers that nothing
 // needs any more, because no other record of their key is left in the files.
 //
-// That is safe at any moment. A record that is not in the files never comes back to them. A marker that does come back, because
+// That is safe at any moment. A record that is not in the files never comes back to them, as their folder is made durable
+// before the markers go. A marker that does come back, because
 // the removal did not reach the disk, deletes what is not there. The last record of the stream is left alone, and so are those
 // that are not yet promised to be on the disk: each record tells the state that it leads to, and the state without the marker
 // is the same only from the marker on.
@@ -110,6 +111,9 @@ func (b *Bucket) sweep(ctx context.Context) (removed int, err error) {
 		err = errors.New("the engine is rewriting it")
 	}
 	if err != nil {
+		return 0, err
+	}
+	if err := syncFolder(blocksFolder(b.store.root(), bucketStream(b.name))); err != nil {
 		return 0, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)

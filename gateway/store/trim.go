@@ -11,7 +11,7 @@ import (
 )
 
 // Trim removes the records before the one with the given number, or all when there is none. They are gone when it returns; their
-// disk space comes back as whole blocks of it, of 8 MiB, are no longer needed.
+// disk space comes back as whole blocks of it, of 8 MiB, are no longer needed. It costs an fsync, and may be called beside Append.
 //
 // The manifest is told first what is still needed: when the process ends between the two, the records are there and not used.
 // The engine removes whole blocks only. It would rewrite others, without making that durable.

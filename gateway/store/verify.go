@@ -18,8 +18,9 @@ import (
 	"github.com/minio/highwayhash"
 )
 
-// JetStream repairs what it finds: it cuts a block at the first record that it cannot read, starts a stream without blocks
-// empty, and passes over a stream whose meta file is damaged. So the files are read here before it sees them. The format
+// JetStream repairs what it finds: it cuts a block at the first record that it cannot read and goes on with the next block,
+// starts a stream without blocks empty, passes over a stream whose meta file is damaged, and numbers on after what its
+// index.db tells of, also when the blocks hold less (an index that is stale or damaged it makes anew from the blocks). So the files are read here before it sees them. The format
 // is that of nats-server 2.15 (filestore.go); TestEachDamageIsFoundNamedAndSetAside fails should another version change it.
 
 // content is what the files of a stream hold.
@@ -150,6 +151,9 @@ func verifyBucket(root, bucket string, mark uint64) (content, error) {
 // verifyLog reads a log: without a gap from low, before which nothing is needed, to mark at least.
 func verifyLog(root, name string, mark, low uint64) (content, error) {
 	stream := logStream(name)
+	if err := finishPurge(root, stream); err != nil {
+		return content{}, fmt.Errorf("open store: %w", err)
+	}
 	if err := verifyFolder(root, stream); err != nil {
 		return content{}, err
 	}
@@ -185,6 +189,16 @@ func short(root, stream string, last, mark uint64, torn *tornError) error {
 	}
 	return &DamagedError{File: blocksFolder(root, stream), Reason: fmt.Sprintf(
 		"is short: it ends at entry %d, and %d were acknowledged", last, mark)}
+}
+
+// finishPurge puts the blocks in their place if the process ended while the engine exchanged them for an empty one.
+func finishPurge(root, stream string) error {
+	exchanged := filepath.Join(streamFolder(root, stream), "__new_msgs__")
+	_, err := os.Stat(blocksFolder(root, stream))
+	if blocks, _ := listBlocks(exchanged); !errors.Is(err, fs.ErrNotExist) || len(blocks) == 0 {
+		return nil
+	}
+	return os.Rename(exchanged, blocksFolder(root, stream))
 }
 
 // verifyFolder checks what lies beside the blocks of a stream, and that files can be made there: the engine would pass over the
