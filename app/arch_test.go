@@ -55,6 +55,12 @@ const (
 	fyne       = "fyne.io"
 	fyneDriver = "fyne.io/fyne/v2/app"
 	windowRoot = "gatehouse/app/desktop"
+
+	broker   = "gatehouse/gateway/broker"
+	objects  = "gatehouse/gateway/objects"
+	registry = "gatehouse/gateway/registry"
+	rest     = "gatehouse/gateway/rest"
+	webhook  = "gatehouse/gateway/webhook"
 )
 
 // The doors between the rooms open one way: app to sim and gateway, which know neither Fyne nor each other.
@@ -71,6 +77,13 @@ func TestTheRoomsKnowEachOtherOneWayOnly(t *testing.T) {
 		{"gatehouse/app/onboard", []string{windowRoot, fyne}, "onboarding is tested without a window"},
 		{"gatehouse/app/remedy", []string{windowRoot, fyne}, "fixes are tested without a window"},
 		{"gatehouse/app/words", []string{windowRoot, fyne}, "the words are the same on the command line"},
+		{"gatehouse/app/client", []string{windowRoot, fyne, broker, "gatehouse/gateway/listener"}, "a client of HTTP needs no engine"},
+		{broker, []string{objects, rest, webhook, registry, "gatehouse/gateway/store", "gatehouse/gateway/listener"}, "the broker knows devices and services by SID, and objects by topic"},
+		{objects, []string{broker, rest, webhook, "gatehouse/gateway/listener"}, "the objects know topics, but neither packets nor HTTP"},
+		{webhook, []string{broker, rest, "gatehouse/gateway/listener"}, "webhooks tell of changes, however they came about"},
+		{rest, []string{broker, "gatehouse/gateway/listener"}, "the HTTP APIs know no connections"},
+		{registry, []string{broker, objects, rest, webhook, "gatehouse/gateway/listener"}, "the registry is what the others stand on"},
+		{"gatehouse/gateway/store", []string{"gatehouse/gateway"}, "the store does not know what its values mean"},
 		{windowRoot + "/kit", []string{"gatehouse/app", "gatehouse/gateway", "gatehouse/sim"}, "widgets know no devices"},
 	}
 	packages := list(t, "migrated_fynedo", "./...")

@@ -41,8 +41,16 @@ var facts = []struct {
 	{"Received", func(r *row) string { return r.messagesIn + " messages, " + r.bytesIn }},
 	{"Sent", func(r *row) string { return r.messagesOut + " messages, " + r.bytesOut }},
 	{"In flight", func(r *row) string { return words.Grouped(r.session.InFlight) }},
-	{"Queued", func(r *row) string { return words.Grouped(r.session.Queued) }},
+	{"Queued", func(r *row) string { return queued(r) }},
 	{"Dropped", func(r *row) string { return r.lost }},
+}
+
+// queued is what waits beyond the messages in flight, and how large all that waits is.
+func queued(r *row) string {
+	if r.session.Queued+r.session.InFlight == 0 {
+		return "0"
+	}
+	return words.Grouped(r.session.Queued) + ", " + words.Bytes(uint64(r.session.QueuedBytes))
 }
 
 func keepalive(r *row) string {
