@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
@@ -47,6 +48,9 @@ func (p Params) String() string { return "gateway at " + p.URL + " (token withhe
 // GoString is String: %#v must not show the token either.
 func (p Params) GoString() string { return p.String() }
 
+// LogValue is String.
+func (p Params) LogValue() slog.Value { return slog.StringValue(p.String()) }
+
 // Client speaks to one gateway. It is safe for use by many goroutines.
 type Client struct {
 	params Params
@@ -77,6 +81,12 @@ func New(p Params) (*Client, error) {
 
 // Gateway says which gateway this is; the token is in it.
 func (c *Client) Gateway() Params { return c.params }
+
+// String leaves the token out.
+func (c *Client) String() string { return "client of the " + c.params.String() }
+
+// GoString is String.
+func (c *Client) GoString() string { return c.String() }
 
 // Close ends the connections that are kept for further requests.
 func (c *Client) Close() { c.http.CloseIdleConnections() }

@@ -178,7 +178,7 @@ func TestASecretOrTokenIsNotPrinted(t *testing.T) {
 	if err != nil || k.Secret != "very-secret" || !strings.Contains(string(k.JSON), "very-secret") {
 		t.Fatal("the key lacks its secret")
 	}
-	for _, text := range []string{fmt.Sprint(k), fmt.Sprintf("%+v %#v %s", k, k, k.LogValue()), fmt.Sprintf("%v %+v %#v", c.Gateway(), c.Gateway(), c.Gateway())} {
+	for _, text := range []string{fmt.Sprint(k), fmt.Sprintf("%+v %#v %s", k, k, k.LogValue()), fmt.Sprintf("%v %+v %#v", c.Gateway(), c.Gateway(), c.Gateway()), fmt.Sprintf("%v %+v %#v", c, c, c), c.Gateway().LogValue().String()} {
 		if strings.Contains(text, "very-secret") || strings.Contains(text, token) {
 			t.Error(text)
 		}

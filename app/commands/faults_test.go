@@ -245,6 +245,20 @@ func TestADeviceInTwoFleetsIsAskedFor(t *testing.T) {
 	}
 }
 
+func TestNamesOfEveryKindAreReached(t *testing.T) {
+	f := newFlawed(t)
+	for _, name := range []string{"a/b", "two words", "Küche", "100%", "%2e%2e", "?x=1&y#z", ".", "..", "+", "it's", "-v-"} {
+		for _, args := range [][]string{{"device", "add"}, {"device", "show"}, {"device", "disable"}, {"key", "list"}, {"device", "rm", "--yes"}} {
+			if code, _, errs, _ := run(append(args, "--http", f.url, "--", name)...); code != ExitOK {
+				t.Errorf("%v %q: code %d, %s", args, name, code, errs)
+			}
+		}
+		if left := f.Registry().Devices(); len(left) != 0 {
+			t.Fatalf("%q: %v is left", name, left)
+		}
+	}
+}
+
 func TestNamesCannotMoveTheCursor(t *testing.T) {
 	if got := visible("a\x1b[2Jb\u202ec\nd\u0085"); got != "a·[2Jb·c·d·" {
 		t.Errorf("%q", got)
