@@ -55,7 +55,7 @@ type onModel struct {
 	now     time.Time
 	events  map[EventType]int
 	expect  map[EventType]int
-	restart func()
+	restart func(meanwhile func())
 	outage  func(during func()) // in which the store fails, after which it is reopened; nil: there is none
 	count   int
 }
@@ -200,14 +200,15 @@ func (s *onModel) removeItem() {
 }
 
 func (s *onModel) pass() {
-	s.now = s.now.Add(time.Duration(rapid.IntRange(0, 2).Draw(s.t, "seconds")) * time.Second)
+	seconds := rapid.IntRange(0, 2).Draw(s.t, "seconds")
+	// While it is closed, or the keeper would have to be awaited; that it wakes is shown elsewhere.
+	s.restart(func() { s.now = s.now.Add(time.Duration(seconds) * time.Second) })
 	for name, d := range s.m.docs {
 		if !d.expires.IsZero() && !d.expires.After(s.now) {
 			delete(s.m.docs, name)
 			s.expect[DocumentRemoved]++
 		}
 	}
-	s.restart() // or the keeper would have to be awaited; that it wakes is shown elsewhere
 }
 
 // down does what must fail, and what was there before must be all that is there afterwards.
@@ -291,7 +292,7 @@ func (s *onModel) actions() map[string]func(*rapid.T) {
 	actions := map[string]func(*rapid.T){}
 	for name, fn := range map[string]func(){
 		"document": s.document, "expect": s.expectDocument, "ttl": s.expireDocument, "remove": s.removeObject, "append": s.appendItem,
-		"update": s.updateItem, "set": s.setMapItem, "removeItem": s.removeItem, "pass": s.pass, "restart": func() { s.restart() }, "down": s.down,
+		"update": s.updateItem, "set": s.setMapItem, "removeItem": s.removeItem, "pass": s.pass, "restart": func() { s.restart(func() {}) }, "down": s.down,
 	} {
 		actions[name] = func(t *rapid.T) { s.t = t; fn() }
 	}
@@ -315,8 +316,9 @@ func TestObjectsAreAsTheModelSaysWhateverHappensInWhateverOrder(t *testing.T) {
 			s.o, err = openOn(context.Background(), b, Params{Registry: twoServices(), Hook: s, Now: func() time.Time { return s.now }})
 			require.NoError(t, err)
 		}
-		s.restart = func() {
+		s.restart = func(meanwhile func()) {
 			s.o.Close()
+			meanwhile()
 			open()
 		}
 		s.outage = func(during func()) {
@@ -351,7 +353,11 @@ func TestObjectsAreAsTheModelSaysOverRestartsOfTheStore(t *testing.T) {
 			s.o.Close()
 			require.NoError(t, disk.Close())
 		}
-		s.restart = func() { shut(); open() }
+		s.restart = func(meanwhile func()) {
+			shut()
+			meanwhile()
+			open()
+		}
 		open()
 		defer func() { shut() }()
 		steps := rapid.SliceOfN(rapid.SampledFrom(slices.Sorted(maps.Keys(s.actions()))), 40, 40).Draw(t, "steps")
@@ -359,7 +365,7 @@ func TestObjectsAreAsTheModelSaysOverRestartsOfTheStore(t *testing.T) {
 		for _, name := range steps {
 			actions[name](t)
 		}
-		s.restart()
+		s.restart(func() {})
 		s.check()
 	}
 	rapid.Check(t, func(t *rapid.T) {

@@ -224,6 +224,13 @@ func (w *world) fired() []EventType {
 	return all
 }
 
+// soon returns the types of the next n events, when the keeper has fired them.
+func (w *world) soon(n int) []EventType {
+	w.t.Helper()
+	eventually(w.t, "fired", func() bool { w.mu.Lock(); defer w.mu.Unlock(); return len(w.events) >= n })
+	return w.fired()
+}
+
 func (w *world) publish(topic, payload string) {
 	w.t.Helper()
 	require.NoError(w.t, w.Publish(plant, pump, topic, []byte(payload), 1))
