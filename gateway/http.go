@@ -6,12 +6,16 @@ import (
 
 	"gatehouse/gateway/rest/fleet"
 	"gatehouse/gateway/rest/metrics"
+	"gatehouse/gateway/rest/sync"
 )
 
 // apis are the HTTP APIs by the first segment of their paths.
 func (g *Gateway) apis() map[string]http.Handler {
+	objects := sync.New(sync.Params{Registry: g.registry, Objects: g.objects, Logger: g.config.Logger})
 	return map[string]http.Handler{
 		fleet.Base: fleet.New(fleet.Params{Registry: g.registry, Logger: g.config.Logger}),
+		sync.Base:  objects,
+		sync.Own:   objects,
 	}
 }
 
