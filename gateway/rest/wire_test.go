@@ -210,3 +210,41 @@ func (o *once) Accept() (net.Conn, error) {
 
 func (o *once) Close() error   { close(o.closed); return nil }
 func (o *once) Addr() net.Addr { return &net.TCPAddr{} }
+
+// An answer that was waited for is sent, although it takes longer than requests and answers usually may.
+func TestAPatientRequestOutlivesTheTimeouts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const wait = 2 * (readTimeout + writeTimeout)
+		api := &web.Table{}
+		api.Handle("GET", "/v1/changes", func(r *web.Request) (web.Response, error) {
+			r.Patient(wait)
+			select {
+			case <-r.Context().Done():
+				return web.OK("cut"), nil
+			case <-r.Closing():
+				return web.OK("closing"), nil
+			case <-time.After(wait):
+				return web.OK("waited"), nil
+			}
+		})
+		theirs, ours := net.Pipe()
+		p := Params{
+			Account: func() registry.Account { return registry.Account{SID: account, AuthToken: token} }, APIs: map[string]http.Handler{"v1": api},
+		}
+		s := &Server{params: p.complete("127.0.0.1"), closing: make(chan struct{}), done: make(chan struct{})}
+		s.http = s.server()
+		s.listener = &once{conn: ours, closed: make(chan struct{})}
+		go s.serve()
+		r, err := http.NewRequestWithContext(t.Context(), "GET", "http://localhost/v1/changes", nil)
+		require.NoError(t, err)
+		r.SetBasicAuth(account, token)
+		require.NoError(t, r.Write(theirs))
+		answer, err := http.ReadResponse(bufio.NewReader(theirs), r)
+		require.NoError(t, err)
+		body, err := io.ReadAll(answer.Body)
+		require.NoError(t, err)
+		require.Equal(t, "\"waited\"\n", string(body))
+		_ = theirs.Close()
+		require.NoError(t, s.Close(t.Context()))
+	})
+}

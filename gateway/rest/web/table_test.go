@@ -237,3 +237,32 @@ func TestDatesHaveSecondsInUTC(t *testing.T) {
 	require.Nil(t, OrNull(""))
 	require.Equal(t, "x", *OrNull("x"))
 }
+
+func TestWhatIsRepeatedOfARequestIsBounded(t *testing.T) {
+	table := &Table{}
+	table.Handle("GET", "/things/{thing}", func(r *Request) (Response, error) { return Response{}, r.NotFound() })
+	require.Less(t, len(refused(t, do(table, "GET", "/things/"+strings.Repeat("x", 5000), ""), 404, 20404)), 300)
+	require.Less(t, len(refused(t, do(table, strings.Repeat("X", 5000), "/things/x", ""), 405, 20004)), 300)
+	require.Contains(t, refused(t, do(table, "GET", "/things/a%2Fb", ""), 404, 20404), "/things/a%2Fb")
+}
+
+func TestWithoutAServerNothingClosesAndPatienceIsNoError(t *testing.T) {
+	table := &Table{}
+	table.Handle("POST", "/things", func(r *Request) (Response, error) {
+		r.Patient(time.Minute)
+		select {
+		case <-r.Closing():
+			return Response{}, errors.New("closing")
+		default:
+			return Created(r.Form().TextOr("X", "none")), nil
+		}
+	})
+	require.Equal(t, 201, do(table, "POST", "/things", "X=1").Code)
+	(&Request{Request: httptest.NewRequest("GET", "/", nil)}).Patient(time.Minute)
+}
+
+func TestAnAnswerThatCannotBeEncodedIsAFault(t *testing.T) {
+	table := &Table{}
+	table.Handle("GET", "/", func(*Request) (Response, error) { return OK(map[string]any{"data": json.RawMessage("{")}), nil })
+	refused(t, do(table, "GET", "/", ""), 500, 20500)
+}
