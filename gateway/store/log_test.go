@@ -225,7 +225,7 @@ func BenchmarkLog(b *testing.B) {
 			b.Run(fmt.Sprintf("always=%v/%dKB", always, size>>10), func(b *testing.B) {
 				s, err := Open(b.TempDir(), Params{Always: always})
 				require.NoError(b, err)
-				defer s.Close()
+				defer func() { require.NoError(b, s.Close()) }()
 				l := openLog(b, s)
 				record := make([]byte, size)
 				b.SetBytes(int64(size))
@@ -285,5 +285,20 @@ func BenchmarkLogOpen256MB(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// A log that is trimmed as it grows, as a checkpoint does every 1 000 records.
+func BenchmarkLogAppendAndTrim(b *testing.B) {
+	l := openLog(b, open(b, b.TempDir()))
+	record := make([]byte, 6<<10)
+	for b.Loop() {
+		seq, err := l.Append(record)
+		if err == nil && seq%1000 == 0 {
+			err = l.Trim(seq - 500)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
 	}
 }

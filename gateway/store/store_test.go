@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -242,13 +243,24 @@ func TestSetAsideStoresAreListedOldestFirst(t *testing.T) {
 }
 
 func BenchmarkPut(b *testing.B) {
-	s := open(b, b.TempDir())
-	bk := bucket(b, s)
-	value := make([]byte, 300)
-	for i := 0; b.Loop(); i++ {
-		if _, err := bk.Put(b.Context(), fmt.Sprintf("key-%d", i%1000), value); err != nil {
-			b.Fatal(err)
-		}
+	for _, kind := range []string{"durable", "relaxed", "relaxed, always"} {
+		b.Run(kind, func(b *testing.B) {
+			s, err := Open(b.TempDir(), Params{Always: kind == "relaxed, always"})
+			require.NoError(b, err)
+			defer func() { require.NoError(b, s.Close()) }()
+			make := s.RelaxedBucket
+			if kind == "durable" {
+				make = s.Bucket
+			}
+			bk, err := make(b.Context(), "things")
+			require.NoError(b, err)
+			value := bytes.Repeat([]byte("x"), 300)
+			for i := 0; b.Loop(); i++ {
+				if _, err := bk.Put(b.Context(), fmt.Sprintf("key-%d", i%1000), value); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
 
