@@ -2,6 +2,7 @@ package objects
 
 import (
 	"context"
+	"runtime"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -235,4 +236,49 @@ func TestAfterCloseAllCanBeReadAndNothingChanged(t *testing.T) {
 	w.Close()
 	require.ErrorIs(t, w.Publish(plant, pump, "sync/docs/d", []byte("2"), 1), ErrClosed)
 	require.Equal(t, "1", string(w.must(Document, "d").Data))
+}
+
+// A subscriber is told of updates from a moment on, and reads the snapshot after it: with both it has everything, and never goes
+// back.
+func TestWhoSubscribesWhileOthersWriteMissesNothing(t *testing.T) {
+	w := newWorld(t)
+	w.publish("sync/docs/d", "0")
+	var mu sync.Mutex
+	queues := map[int][]int{} // by subscriber: what was delivered since it subscribed
+	w.Objects.params.Deliver = func(u Update, _ func(error)) {
+		n, err := strconv.Atoi(string(u.Payload))
+		require.NoError(t, err)
+		mu.Lock()
+		defer mu.Unlock()
+		for s := range queues {
+			queues[s] = append(queues[s], n)
+		}
+	}
+	var wg sync.WaitGroup
+	const last = 2000
+	wg.Go(func() {
+		for n := 1; n <= last; n++ {
+			w.publish("sync/docs/d", strconv.Itoa(n))
+		}
+	})
+	first := map[int]int{}
+	for s := range 50 {
+		mu.Lock()
+		queues[s] = []int{}
+		mu.Unlock()
+		w.Snapshot(plant, pump, "sync/docs/d", func(_ string, payload []byte) bool {
+			first[s], _ = strconv.Atoi(string(payload))
+			return true
+		})
+		runtime.Gosched()
+	}
+	wg.Wait()
+	for s, queue := range queues {
+		have := first[s]
+		for _, n := range queue {
+			require.True(t, n == have || n == have+1, "after %d comes %d", have, n)
+			have = n
+		}
+		require.Equal(t, last, have)
+	}
 }

@@ -3,6 +3,7 @@ package objects
 import (
 	"strconv"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -136,4 +137,30 @@ func TestTheWebhookOfAnExpiryIsNotLostWhenTheProcessDiesBeforeItIsQueued(t *test
 	require.Len(t, w.bucket.keys(), 1, "the map")
 	w.reopen()
 	require.Empty(t, w.fired(), "and only once")
+}
+
+func TestExpiryIsOnTimeByTheTimerAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o, err := openOn(t.Context(), newMemoryBucket(), Params{Registry: twoServices()})
+		require.NoError(t, err)
+		defer o.Close()
+		for name, ttl := range map[string]int{"late": MaxTTL, "soon": 90, "first": 10} {
+			_, err := o.Create(t.Context(), System(), plant, Document, NewObject{UniqueName: name, TTL: &ttl})
+			require.NoError(t, err)
+		}
+		left := func() int {
+			synctest.Wait()
+			_, n, err := o.All(plant, Document, Range{})
+			require.NoError(t, err)
+			return n
+		}
+		time.Sleep(10*time.Second - time.Millisecond)
+		require.Equal(t, 3, left())
+		time.Sleep(time.Millisecond)
+		require.Equal(t, 2, left())
+		time.Sleep(80 * time.Second)
+		require.Equal(t, 1, left())
+		time.Sleep(MaxTTL*time.Second - 90*time.Second)
+		require.Equal(t, 0, left())
+	})
 }
