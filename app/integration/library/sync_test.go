@@ -1,0 +1,7 @@
+//go:build integration
+
+package library
+
+import "testing"
+
+func TestTheLibraryKeepsSyncObjects(t *testing.T) { suite(t, "sync") }
