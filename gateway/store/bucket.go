@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -34,7 +33,9 @@ type Bucket struct {
 	markers int    // about how many deleted keys still have a record
 	needed  int    // of those the last sweep had to leave
 	pending map[int]part
-	loaded  []Entry // what load read, for the first All
+
+	publisher *publisher // of the running engine
+	loaded    []Entry    // what load read, for the first All
 
 	strict  atomic.Bool // every write is on the disk before it returns
 	commits commits
@@ -196,55 +197,34 @@ func (b *Bucket) writeOne(ctx context.Context, op Op, check func(held, bool) err
 			return 0, err
 		}
 	}
-	if err := b.write(ctx, []Op{op}); err != nil {
+	if err := b.write([]Op{op}); err != nil {
 		return 0, b.store.fail(err)
 	}
 	return b.last, nil
 }
 
-// inFlight bounds the records that are handed to the engine before their acknowledgements are awaited.
-const inFlight = 256
-
 // write appends a record for each op and waits until the engine has them; they are not durable yet. Once begun it does not
-// heed ctx: a write whose outcome is unknown would be a failed store. The caller holds mu, and calls fail on an error.
-func (b *Bucket) write(ctx context.Context, ops []Op) error {
-	engine := b.store.running()
-	if engine == nil {
+// heed a context: a write whose outcome is unknown would be a failed store. The caller holds mu, and calls fail on an error.
+func (b *Bucket) write(ops []Op) error {
+	if b.store.running() == nil {
 		return ErrClosed
 	}
 	b.loaded = nil
 	for len(ops) > 0 {
 		n := min(len(ops), inFlight)
-		acks := make([]jetstream.PubAckFuture, 0, n)
 		for _, op := range ops[:n] {
-			ack, err := engine.js.PublishMsgAsync(b.record(op), jetstream.WithExpectLastSequence(b.last))
-			if err != nil {
+			if err := b.publisher.send(b.record(op)); err != nil {
 				return err
 			}
-			acks = append(acks, ack)
 			b.apply(op)
 		}
-		timeout := time.NewTimer(b.store.params.Timeout)
-		err := await(acks, timeout.C, b.store.params.Timeout)
-		timeout.Stop()
-		if err != nil {
-			return err
+		for b.written < b.last {
+			if err := b.publisher.await(b.written + 1); err != nil {
+				return err
+			}
+			b.written++
 		}
-		b.written = b.last
 		ops = ops[n:]
-	}
-	return nil
-}
-
-func await(acks []jetstream.PubAckFuture, timeout <-chan time.Time, limit time.Duration) error {
-	for _, ack := range acks {
-		select {
-		case <-ack.Ok():
-		case err := <-ack.Err():
-			return err
-		case <-timeout:
-			return fmt.Errorf("the engine did not answer within %v", limit)
-		}
 	}
 	return nil
 }

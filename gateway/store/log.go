@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"sync"
@@ -22,10 +20,7 @@ type Log struct {
 	name  string
 
 	appending sync.Mutex // one record at a time
-	conn      *nats.Conn
-	inbox     string
-	acks      chan *nats.Msg
-	timeout   *time.Timer
+	publisher *publisher // of the running engine
 
 	trimming sync.Mutex // one Trim at a time
 
@@ -95,7 +90,12 @@ func (s *Store) loadLog(ctx context.Context, name string, whole content) error {
 	if err := l.load(ctx, engine, low, whole); err != nil {
 		return err
 	}
-	return l.connect(engine)
+	publisher, err := newPublisher(engine.conn, s.params.Timeout)
+	if err != nil {
+		return fmt.Errorf("open log %s: %w", name, err)
+	}
+	l.publisher = publisher
+	return nil
 }
 
 func (l *Log) load(ctx context.Context, engine *engine, low uint64, whole content) error {
@@ -123,15 +123,6 @@ func (l *Log) load(ctx context.Context, engine *engine, low uint64, whole conten
 	return nil
 }
 
-// connect subscribes to the acknowledgements of the engine.
-func (l *Log) connect(engine *engine) error {
-	l.conn, l.inbox, l.acks = engine.conn, nats.NewInbox(), make(chan *nats.Msg, 8)
-	if _, err := l.conn.ChanSubscribe(l.inbox, l.acks); err != nil {
-		return fmt.Errorf("open log %s: %w", l.name, err)
-	}
-	return nil
-}
-
 // Append adds a record and returns its number. When it returns, the record survives the end of the process; with
 // Params.Always it is on the disk. An error means that the store has failed, or that the record is larger than [MaxRecord].
 func (l *Log) Append(record []byte) (uint64, error) {
@@ -155,9 +146,10 @@ func (l *Log) append(record []byte) (uint64, error) {
 	if err := l.store.usable(); err != nil {
 		return 0, err
 	}
-	seq, err := l.publish(record)
-	if err == nil && seq != l.last+1 {
-		err = fmt.Errorf("the engine has made it record %d after %d", seq, l.last)
+	seq := l.last + 1
+	err := l.publisher.send(&nats.Msg{Subject: logSubject(l.name), Data: record})
+	if err == nil {
+		err = l.publisher.await(seq)
 	}
 	if err != nil {
 		return 0, l.store.fail(err)
@@ -167,45 +159,6 @@ func (l *Log) append(record []byte) (uint64, error) {
 	l.bytes += l.recordOverhead() + int64(len(record))
 	l.mu.Unlock()
 	return seq, nil
-}
-
-// publish hands a record to the engine and awaits its answer. The caller is appending.
-func (l *Log) publish(record []byte) (uint64, error) {
-	if err := l.conn.PublishRequest(logSubject(l.name), l.inbox, record); err != nil {
-		return 0, err
-	}
-	limit := l.store.params.Timeout
-	if l.timeout == nil {
-		l.timeout = time.NewTimer(limit)
-	} else {
-		l.timeout.Reset(limit)
-	}
-	defer l.timeout.Stop()
-	select {
-	case msg := <-l.acks:
-		return parseAck(msg)
-	case <-l.timeout.C:
-		return 0, fmt.Errorf("the engine did not answer within %v", limit)
-	}
-}
-
-func parseAck(msg *nats.Msg) (uint64, error) {
-	var ack struct {
-		Seq   uint64 `json:"seq"`
-		Error *struct {
-			Description string `json:"description"`
-		} `json:"error"`
-	}
-	if msg.Header.Get("Status") != "" {
-		return 0, errors.New("the engine does not listen")
-	}
-	if err := json.Unmarshal(msg.Data, &ack); err != nil {
-		return 0, fmt.Errorf("the engine's answer: %w", err)
-	}
-	if ack.Error != nil {
-		return 0, errors.New(ack.Error.Description)
-	}
-	return ack.Seq, nil
 }
 
 // Bounds are the numbers of the first and the last record, and the bytes that the log takes on the disk, which fall some

@@ -94,7 +94,7 @@ func (b *Bucket) applyBatch(ctx context.Context, ops []Op) (uint64, error) {
 		return 0, err
 	}
 	for _, step := range [][]Op{log, ops, clear} {
-		if err := b.write(ctx, step); err != nil {
+		if err := b.write(step); err != nil {
 			return 0, b.store.fail(err)
 		}
 		// The order holds on the disk as well, should the power fail.
@@ -174,7 +174,7 @@ func (b *Bucket) redo(ctx context.Context) error {
 		return op.Delete && !exists
 	})
 	for _, step := range [][]Op{ops, clear} {
-		if err := b.write(ctx, step); err != nil {
+		if err := b.write(step); err != nil {
 			return err
 		}
 		if err := syncBlocks(b.store.root(), bucketStream(b.name), map[string]os.FileInfo{}, b.store.syncFile); err != nil {

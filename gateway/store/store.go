@@ -191,6 +191,11 @@ func (s *Store) load(ctx context.Context, name string, whole content) error {
 		return &DamagedError{File: streamFolder(s.root(), bucketStream(name)), Reason: fmt.Sprintf(
 			"holds %d entries, but %d could be loaded", whole.live.Count, b.live.Count)}
 	}
+	publisher, err := newPublisher(s.running().conn, s.params.Timeout)
+	if err != nil {
+		return fmt.Errorf("open bucket %s: %w", name, err)
+	}
+	b.publisher = publisher
 	return b.redo(ctx)
 }
 
