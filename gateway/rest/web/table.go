@@ -171,7 +171,7 @@ func (t *Table) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, registry.ErrNotFound) && answer.Code == CodeNotFound {
 		answer = NotFound(r.URL.EscapedPath()) // the registry knows no paths
 	}
-	if !known {
+	if !known && r.Context().Err() == nil { // whoever has gone away needs no answer, and is no fault
 		t.log().Error("a request to the HTTP API failed", "method", r.Method, "route", r.Pattern, "err", err)
 	}
 	answer.Write(w)

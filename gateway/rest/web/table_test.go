@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -265,4 +266,16 @@ func TestAnAnswerThatCannotBeEncodedIsAFault(t *testing.T) {
 	table := &Table{}
 	table.Handle("GET", "/", func(*Request) (Response, error) { return OK(map[string]any{"data": json.RawMessage("{")}), nil })
 	refused(t, do(table, "GET", "/", ""), 500, 20500)
+}
+
+func TestAClientThatHasGoneIsNoFault(t *testing.T) {
+	var log bytes.Buffer
+	table := &Table{Logger: slog.New(slog.NewTextHandler(&log, nil))}
+	table.Handle("GET", "/", func(r *Request) (Response, error) { return Response{}, r.Context().Err() })
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w := httptest.NewRecorder()
+	table.ServeHTTP(w, httptest.NewRequestWithContext(ctx, "GET", "/", nil))
+	require.Empty(t, log.String())
+	require.Equal(t, 500, w.Code)
 }
