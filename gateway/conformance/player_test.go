@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -48,7 +49,7 @@ type device struct {
 	name string
 	link *link // nil: away
 	hold bool
-	id   uint16 // the last one that it used; far from those that brokers give
+	id   uint16 // the last identifier that it used
 	owed []debt // messages that it has not acknowledged for good, in the order in which they first came
 	sent []wire.Message
 	seen []seen
@@ -68,11 +69,15 @@ type debt struct {
 
 var errEnded = errors.New("the connection ended")
 
-// play returns what the devices saw. When strict, order and DUP flags must be what the standard asks.
-func play(p party, strict bool, script []step) (trace, error) {
+// highIDs keeps the identifiers that devices use far from those that brokers give in sessions of this length.
+const highIDs = 20_000
+
+// play returns what the devices saw. When strict, order and DUP flags must be what the standard asks. Devices use the
+// identifiers above ids.
+func play(p party, script []step, strict bool, ids uint16) (trace, error) {
 	pl := &player{party: p}
 	for i := range pl.devices {
-		pl.devices[i] = &device{name: fmt.Sprint("d", i)}
+		pl.devices[i] = &device{name: fmt.Sprint("d", i), id: ids}
 		if strict {
 			pl.devices[i].judge = newJudge()
 		}
@@ -259,10 +264,9 @@ func (d *device) note(format string, args ...any) {
 	d.seen = append(d.seen, seen{what: fmt.Sprintf(format, args...)})
 }
 
-// freshID is one that brokers do not use for their own messages in sessions of this length.
 func (d *device) freshID() uint16 {
 	d.id++
-	return 20_000 + d.id
+	return d.id
 }
 
 // request sends a SUBSCRIBE or UNSUBSCRIBE and takes what comes until its answer.
@@ -341,27 +345,21 @@ func (d *device) release(from int) error {
 	return nil
 }
 
-// settle sends the acknowledgements of the first messages that are owed one.
+// settle sends the acknowledgements of some messages that are owed one. Which ones does not depend on the order in which
+// they came.
 func (d *device) settle(count int, half bool) {
-	var b []byte
-	var left []debt
-	for i, o := range d.owed {
+	chosen := slices.Clone(d.owed)
+	slices.SortStableFunc(chosen, func(a, b debt) int { return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.qos, b.qos)) })
+	for _, o := range chosen[:min(count, len(chosen))] {
+		i := slices.IndexFunc(d.owed, func(x debt) bool { return x.id == o.id })
 		switch {
-		case i >= count:
-			left = append(left, o)
-		case o.qos == 1:
-			b = wire.AppendAck(b, wire.PUBACK, o.id)
-		case o.received:
-			b = wire.AppendAck(b, wire.PUBCOMP, o.id)
+		case o.qos == 2 && o.received:
+			d.link.send(wire.AppendAck(nil, wire.PUBCOMP, o.id))
+			d.owed = slices.Delete(d.owed, i, i+1)
 		default:
-			b = wire.AppendAck(b, wire.PUBREC, o.id)
-			o.received = true
-			d.wants[o.id] = !half
-			left = append(left, o)
+			d.acknowledge(i, !half)
 		}
 	}
-	d.owed = left
-	d.link.send(b)
 	d.sure = false
 }
 
@@ -426,12 +424,13 @@ func (d *device) takeMessage(m wire.Publish) error {
 		known = len(d.owed) - 1
 	}
 	if !d.hold {
-		d.acknowledge(known)
+		d.acknowledge(known, true)
 	}
 	return nil
 }
 
-func (d *device) acknowledge(i int) {
+// acknowledge sends PUBACK or PUBREC; finish says whether PUBCOMP is to follow that.
+func (d *device) acknowledge(i int, finish bool) {
 	o := &d.owed[i]
 	d.sure = false
 	if o.qos == 1 {
@@ -440,7 +439,7 @@ func (d *device) acknowledge(i int) {
 		return
 	}
 	o.received = true
-	d.wants[o.id] = true
+	d.wants[o.id] = finish
 	d.link.send(wire.AppendAck(nil, wire.PUBREC, o.id))
 }
 
