@@ -178,6 +178,24 @@ type due struct {
 	key   string // what to delete from the store when it has; usually empty
 }
 
+// inherit takes over what was owed before the store was reopened; what was read from the store may be part of it.
+func (obj *object) inherit(old *object) {
+	known := map[string]bool{}
+	for _, d := range old.owed {
+		known[d.key] = true
+	}
+	read := obj.owed
+	obj.owed, old.owed = old.owed, nil
+	for from, i := 0, 0; i < len(read); i++ {
+		if key := read[i].key; key != "" { // the last of those that were stored together
+			if !known[key] {
+				obj.owed = append(obj.owed, read[from:i+1]...)
+			}
+			from = i + 1
+		}
+	}
+}
+
 // owe are the events that the service wants to hear of.
 func (o *Objects) owe(w Writer, service registry.Service, events []Event) (owed []due) {
 	if o.params.Hook == nil || service.WebhookURL == "" || w.REST && !service.WebhooksFromRESTEnabled {
@@ -209,9 +227,11 @@ func (o *Objects) deliver(w Writer, updates []Update) (stored []chan error) {
 // pay offers the hook what it has not taken yet, in order.
 func (o *Objects) pay(obj *object) error {
 	for len(obj.owed) > 0 {
-		if err := o.params.Hook.Enqueue(obj.owed[0].event); err != nil {
-			o.keeper.remind(obj)
-			return down("queue webhook", err)
+		if o.params.Hook != nil {
+			if err := o.params.Hook.Enqueue(obj.owed[0].event); err != nil {
+				o.keeper.remind(obj)
+				return down("queue webhook", err)
+			}
 		}
 		key := obj.owed[0].key
 		obj.owed = obj.owed[1:]
@@ -296,7 +316,8 @@ func (o *Objects) differing(was *space, obj *object) {
 	now := obj.state.Load()
 	if was != nil {
 		if old, found := was.shelf(obj.kind).directory.Load().bySID.get(obj.sid); found {
-			before, obj.owed = old.state.Load(), old.owed
+			before = old.state.Load()
+			obj.inherit(old)
 			if len(obj.owed) > 0 {
 				o.keeper.remind(obj)
 			}

@@ -139,6 +139,46 @@ func TestTheWebhookOfAnExpiryIsNotLostWhenTheProcessDiesBeforeItIsQueued(t *test
 	require.Empty(t, w.fired(), "and only once")
 }
 
+func TestWebhooksThatAreOwedStayOwedWhenTheStoreIsReopened(t *testing.T) {
+	w := newWorld(t)
+	w.create(Document, "removed")
+	w.create(Map, "m")
+	_, err := w.AddItem(t.Context(), System(), plant, Map, "m", NewItem{Key: "k", Data: []byte("1"), TTL: ptr(10)})
+	require.NoError(t, err)
+	w.fired()
+	w.mu.Lock()
+	w.hook = func(Event) error { return errDisk }
+	w.mu.Unlock()
+	require.ErrorIs(t, w.Delete(t.Context(), System(), plant, Document, "removed", ""), errDisk)
+	w.pass(time.Minute)
+	eventually(t, "expired", func() bool { return w.must(Map, "m").Items == 0 })
+	require.NoError(t, w.reload(t.Context()))
+	require.Error(t, w.Publish(plant, pump, "sync/maps/m/k", []byte("2"), 1), "the expiry's comes first")
+	w.mu.Lock()
+	w.hook = nil
+	w.mu.Unlock()
+	w.pass(0)
+	require.ElementsMatch(t, []EventType{DocumentRemoved, MapItemRemoved}, w.soon(2))
+	w.publish("sync/maps/m/k", "2")
+	require.Equal(t, []EventType{MapItemAdded}, w.fired())
+	require.Len(t, w.bucket.keys(), 2, "the map and its item")
+}
+
+func TestStoredEventsAreForgottenWhenThereAreNoWebhooksAnyMore(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.Create(t.Context(), System(), plant, Document, NewObject{UniqueName: "d", TTL: ptr(10)})
+	require.NoError(t, err)
+	w.mu.Lock()
+	w.hook = func(Event) error { return errDisk }
+	w.mu.Unlock()
+	w.pass(time.Minute)
+	eventually(t, "expired", func() bool { _, err := w.Get(plant, Document, "d"); return err != nil })
+	require.Len(t, w.bucket.keys(), 1)
+	w.params.Hook = nil
+	w.reopen()
+	require.Empty(t, w.bucket.keys())
+}
+
 func TestExpiryIsOnTimeByTheTimerAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o, err := openOn(t.Context(), newMemoryBucket(), Params{Registry: twoServices()})

@@ -37,11 +37,11 @@ func (k *keeper) stop() {
 	<-k.ended
 }
 
-// begin forgets what was to be done and takes over what the store says.
+// begin takes over what the store says. Events of objects that were removed are still owed, also when the store was reopened.
 func (k *keeper) begin(left []leftover, owing []*object) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.left, k.owing = left, nil
+	k.left = left
 	for _, obj := range owing {
 		k.owe(obj)
 	}
