@@ -195,17 +195,34 @@ func TestAQoS2IdentifierThatWasNotStoredIsTakenAgain(t *testing.T) {
 	w, _ := g.connect("w", true)
 	w.subscribe(1, "t", 2)
 	p, _ := g.connect("p", false)
-	l.failing(func(int) error { return errDisk })
+	hold := make(chan struct{})
+	l.mu.Lock()
+	l.hold = hold
+	l.mu.Unlock()
 	p.publish("t", "x", 2, 7, false)
+	g.until("it is being stored", func() bool {
+		g.hub.sequencer.mu.Lock()
+		defer g.hub.sequencer.mu.Unlock()
+		return g.hub.sequencer.running && len(g.hub.sequencer.waiting) == 0
+	})
+	p.publish("t", "y", 2, 8, false) // waits behind it
+	g.until("it has come", func() bool { return g.hub.Stats().MessagesIn == 2 })
+	l.failing(func(int) error { return errDisk })
+	l.mu.Lock()
+	l.hold = nil
+	l.mu.Unlock()
+	close(hold)
 	assert.Empty(t, p.closed())
 	w.silent()
 	l.failing(nil)
 	require.NoError(t, g.hub.Recover())
 	p, present := g.connect("p", false)
 	require.True(t, present)
-	p.send(wire.AppendPublish(nil, wire.Message{Topic: "t", Payload: []byte("x"), QoS: 2, ID: 7, Dup: true}))
-	p.want(wire.PUBREC)
-	assert.Equal(t, "x", string(w.want(wire.PUBLISH).publish().Payload))
+	for id, payload := range map[uint16]string{7: "x", 8: "y"} {
+		p.send(wire.AppendPublish(nil, wire.Message{Topic: "t", Payload: []byte(payload), QoS: 2, ID: id, Dup: true}))
+		p.want(wire.PUBREC)
+		assert.Equal(t, payload, string(w.want(wire.PUBLISH).publish().Payload))
+	}
 }
 
 func TestMessagesAreStoredInGroupsAndAcknowledgementsDoNotWaitForEachOther(t *testing.T) {

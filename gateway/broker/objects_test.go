@@ -43,11 +43,18 @@ func (d *documents) Publish(p ObjectPublish) error {
 			return err
 		}
 	}
-	stored := make(chan error, 1)
-	d.states[p.ServiceSID+p.Topic] = string(p.Payload)
-	d.hub.Update(Update{ServiceSID: p.ServiceSID, Routes: []Route{{p.Topic, p.Topic}}, Payload: []byte(string(p.Payload))}, func(err error) { stored <- err })
 	d.mu.Unlock()
+	stored := make(chan error, 1)
+	d.set(p.ServiceSID, p.Topic, string(p.Payload), func(err error) { stored <- err })
 	return <-stored
+}
+
+// set changes a state and hands the update over.
+func (d *documents) set(service, topic, state string, stored func(error)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.states[service+topic] = state
+	d.hub.Update(Update{ServiceSID: service, Routes: []Route{{topic, topic}}, Payload: []byte(state)}, stored)
 }
 
 func (d *documents) MaySubscribe(_, _, topic string) bool {
@@ -163,7 +170,7 @@ func TestAnOlderStateNeverFollowsANewerOne(t *testing.T) {
 				for g.hub.Stats().Queued > 100 && !stop.Load() { // no more than the device takes
 					time.Sleep(100 * time.Microsecond)
 				}
-				_ = d.Publish(ObjectPublish{ServiceSID: "IS1", Topic: "sync/docs/x", Payload: []byte(strconv.Itoa(i))})
+				d.set("IS1", "sync/docs/x", strconv.Itoa(i), nil)
 			}
 		})
 		c, _ := g.connect("d", clean)
