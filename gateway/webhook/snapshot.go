@@ -45,7 +45,7 @@ func (s Status) Dropped() uint64 {
 	return s.DroppedFull + s.DroppedExpired + s.DroppedRefused + s.DroppedRemoved
 }
 
-// Snapshot is the status of all services that had events since Open or have a WebhookUrl since, by SID.
+// Snapshot is the status of each service that had an event since Open, by SID.
 func (w *Webhooks) Snapshot() []Status {
 	w.mu.Lock()
 	defer w.mu.Unlock()

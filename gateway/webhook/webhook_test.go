@@ -384,8 +384,16 @@ func TestEnqueueFailsWhileTheStoreIsDownAndRecoversAfterwards(t *testing.T) {
 	if s := w.status(); s.Queued != 0 || s.Bytes != 0 {
 		t.Errorf("%+v", s)
 	}
+	r.mu.Lock()
+	r.answer = nil
+	r.mu.Unlock()
 	broken.fail.Store(false)
 	w.enqueue(w.update("ET1", 1))
+	within(t, "what the failed write left behind is swept", func() bool { return w.status().Delivered == 1 && w.stored() == 0 })
+	r.mu.Lock()
+	r.answer = func(int, received) int { return http.StatusServiceUnavailable }
+	r.mu.Unlock()
+	w.enqueue(w.update("ET1", 2))
 	if s := w.status(); s.Queued != 1 {
 		t.Errorf("%+v", s)
 	}

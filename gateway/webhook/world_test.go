@@ -11,15 +11,11 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"gatehouse/gateway/objects"
 	"gatehouse/gateway/registry"
 	"gatehouse/gateway/sid"
 	"gatehouse/gateway/store"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // within polls until done says true.
 func within(t *testing.T, what string, done func() bool) {
