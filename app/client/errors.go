@@ -117,9 +117,9 @@ func (c *Client) unreachable(err error) error {
 	case errors.As(err, &op) && op.Op == "dial", errors.As(err, &lookup):
 		return &NotRunningError{DataDir: c.params.DataDir, URL: c.params.URL, Err: root(err)}
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("the gateway at %s took too long to answer; see whether it is busy: %w", c.base.Host, ErrUnanswered)
+		return fmt.Errorf("%w from the gateway at %s within %v; see whether it is busy", ErrUnanswered, c.base.Host, c.params.Timeout)
 	}
-	return fmt.Errorf("the gateway at %s broke off: %w; see whether it still runs: %w", c.base.Host, root(err), ErrUnanswered)
+	return fmt.Errorf("%w from the gateway at %s, which broke off (%w); see whether it still runs", ErrUnanswered, c.base.Host, root(err))
 }
 
 // root is the innermost cause, without the addresses and the URL that surround it.
