@@ -12,7 +12,7 @@ export GO TAGS
 # The version is given above; asking git again fails in a checkout that another user owns.
 export GOFLAGS := -buildvcs=false $(GOFLAGS)
 
-.PHONY: help run build headless check test screenshots measure icon packages clean
+.PHONY: help run build headless check test fuzz screenshots measure icon packages clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ check: ## The fast loop: format, vet and the quick tests, without C
 
 test: ## Install what the tests need, and run every check and test there is
 	@scripts/test.sh
+
+fuzz: ## Fuzz every target for a minute each, and play thousands of random sessions beside another broker
+	@scripts/fuzz.sh
 
 screenshots: ## Draw docs/screenshots anew, from a window under Xvfb
 	@scripts/screenshots.sh
