@@ -20,6 +20,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"gatehouse/gateway/objects"
@@ -144,7 +145,11 @@ func inTime[T any](r *web.Request, at, key string, all []T, id func(T) (time.Tim
 		created, sid := id(record)
 		return fmt.Sprintf("%020d", created.UnixNano()) + sid
 	}
-	byPlace := func(x, y T) int { return cmp.Compare(place(x), place(y)) }
+	byPlace := func(x, y T) int { // as the places compare, but for less
+		xCreated, xSID := id(x)
+		yCreated, ySID := id(y)
+		return cmp.Or(xCreated.Compare(yCreated), strings.Compare(xSID, ySID))
+	}
 	if !slices.IsSortedFunc(all, byPlace) { // several may be of one moment, and a clock may be set back
 		slices.SortFunc(all, byPlace)
 	}
