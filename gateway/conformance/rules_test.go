@@ -71,10 +71,19 @@ func (c *comparison) without(all []seen, r rule, what string) []seen {
 
 // dup takes DUP away from messages of theirs that ours has without: what waited is sent for the first time.
 func (c *comparison) dup(ours, theirs []seen) {
+	surplus := map[seen]int{} // of ours
+	for _, s := range ours {
+		surplus[s]++
+	}
+	for _, s := range theirs {
+		surplus[s]--
+	}
 	for i, s := range theirs {
 		first := s
 		first.dup = false
-		if s.dup && slices.Contains(ours, first) && !slices.Contains(ours, s) {
+		if s.dup && surplus[s] < 0 && surplus[first] > 0 {
+			surplus[s]++
+			surplus[first]--
 			theirs[i] = first
 			c.applied[queuedDup]++
 		}
