@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"gatehouse/gateway/registry"
@@ -47,6 +48,8 @@ type Server struct {
 	http     *http.Server
 	params   Params
 	scheme   string
+	arrivals arrivals
+	end      sync.Once
 	closing  chan struct{}
 	done     chan struct{}
 }
@@ -100,6 +103,7 @@ func (s *Server) server() *http.Server {
 		IdleTimeout:                  idleTimeout,
 		MaxHeaderBytes:               maxHeader,
 		DisableGeneralOptionsHandler: true,
+		ConnState:                    s.arrivals.note,
 		ErrorLog:                     slog.NewLogLogger(s.params.Logger.Handler(), slog.LevelDebug), // of what peers do on the wire
 		BaseContext:                  func(net.Listener) context.Context { return web.WithClosing(context.Background(), s.closing) },
 	}
@@ -167,7 +171,8 @@ func (s *Server) URL() string {
 
 // Close lets requests finish until ctx ends; those that wait for something to happen are told.
 func (s *Server) Close(ctx context.Context) error {
-	close(s.closing)
+	s.end.Do(func() { close(s.closing) })
+	s.arrivals.close()
 	err := s.http.Shutdown(ctx)
 	if err != nil {
 		err = errors.Join(err, s.http.Close())

@@ -248,3 +248,21 @@ func TestAPatientRequestOutlivesTheTimeouts(t *testing.T) {
 		require.NoError(t, s.Close(t.Context()))
 	})
 }
+
+func TestConnectionsThatSayNothingDoNotHoldUpTheEnd(t *testing.T) {
+	s, err := Listen(Params{Addr: "127.0.0.1:0"})
+	require.NoError(t, err)
+	for range 5 {
+		c, err := net.Dial("tcp", s.listener.Addr().String())
+		require.NoError(t, err)
+		defer c.Close()
+	}
+	half, err := net.Dial("tcp", s.listener.Addr().String())
+	require.NoError(t, err)
+	defer half.Close()
+	require.Equal(t, "HTTP/1.1 200 OK", raw(t, s, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	require.NoError(t, s.Close(ctx))
+	require.NoError(t, s.Close(ctx), "twice is no fault")
+}
