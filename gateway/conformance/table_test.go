@@ -2,7 +2,10 @@ package conformance
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -76,6 +79,72 @@ func TestTheTableSaysWhatIsTested(t *testing.T) {
 	if text, err := os.ReadFile(table); err != nil || !strings.Contains(string(text), sentence) {
 		t.Errorf("the table's text does not say: %s (%v)", sentence, err)
 	}
+}
+
+func TestTheDocumentNamesEveryRuleFaultAndFuzzTarget(t *testing.T) {
+	text, err := os.ReadFile(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "| Rule |")
+	explained, rest, _ := strings.Cut(rest, "| Fault |")
+	kept, fuzzed, _ := strings.Cut(rest, "## Fuzzing")
+	var names, faults []string
+	for _, r := range rules {
+		names = append(names, string(r))
+	}
+	for name := range keptOut {
+		faults = append(faults, name)
+	}
+	sameNames(t, "rules", firstCells(explained), names)
+	sameNames(t, "faults", firstCells(kept), faults)
+	var listed []string
+	for _, found := range regexp.MustCompile("`(Fuzz\\w+)` in `([a-z0-9/]+)`").FindAllStringSubmatch(fuzzed, -1) {
+		listed = append(listed, found[2]+" "+found[1])
+	}
+	sameNames(t, "fuzz targets", listed, fuzzTargets(t))
+}
+
+func sameNames(t *testing.T, what string, listed, there []string) {
+	t.Helper()
+	slices.Sort(listed)
+	slices.Sort(there)
+	if !slices.Equal(listed, there) {
+		t.Errorf("%s: %s lists %q, there are %q", what, table, listed, there)
+	}
+}
+
+// firstCells are those of a table's rows, without its heading.
+func firstCells(text string) (cells []string) {
+	_, body, _ := strings.Cut(text, "|---|")
+	for line := range strings.Lines(body) {
+		if row, isRow := strings.CutPrefix(line, "| "); isRow {
+			first, _, _ := strings.Cut(row, " |")
+			cells = append(cells, first)
+		}
+	}
+	return cells
+}
+
+// fuzzTargets are those of the whole module, each after its folder.
+func fuzzTargets(t *testing.T) (found []string) {
+	t.Helper()
+	declared := regexp.MustCompile(`(?m)^func (Fuzz\w+)\(`)
+	root := os.DirFS("../..")
+	err := fs.WalkDir(root, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		source, err := fs.ReadFile(root, path)
+		for _, name := range declared.FindAllSubmatch(source, -1) {
+			found = append(found, filepath.ToSlash(filepath.Dir(path))+" "+string(name[1]))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
 }
 
 func count(all []string, one string) (n int) {
