@@ -76,7 +76,7 @@ func (h *told) add(line string) {
 func TestKill9LosesNoAcknowledgedChangeAndHalvesNoRemoval(t *testing.T) {
 	dir := t.TempDir()
 	h := told{last: map[string]string{}, big: map[string]string{}}
-	for range 10 {
+	for range 8 {
 		killWriter(t, dir, time.Duration(rand.IntN(150))*time.Millisecond, h.add)
 		h.check(t, dir)
 	}

@@ -369,7 +369,7 @@ func TestObjectsAreAsTheModelSaysOverRestartsOfTheStore(t *testing.T) {
 		s.check()
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		if run < 12 { // a start of the store takes tens of milliseconds
+		if run < 8 { // a start of the store takes tens of milliseconds
 			check(t)
 		}
 	})
