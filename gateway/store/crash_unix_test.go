@@ -192,7 +192,7 @@ func TestNothingAcknowledgedIsLostByKillAndTheOrderIsKept(t *testing.T) {
 			b, err := s.RelaxedBucket(t.Context(), "churned")
 			require.NoError(t, err)
 			all := contents(t, b)
-			for n := max(firstChurned, churned-churnedKeys+2); n <= churned; n++ {
+			for n := max(firstChurned+churnedKeys, churned+2) - churnedKeys; n <= churned; n++ {
 				_, there := all[fmt.Sprintf("key-%d", n)]
 				require.True(t, there, "key %d of %d to %d", n, firstChurned, churned)
 				delete(all, fmt.Sprintf("key-%d", n))
