@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -18,7 +19,7 @@ import (
 )
 
 // within polls until done says true.
-func within(t *testing.T, what string, done func() bool) {
+func within(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
 		if done() {
@@ -30,7 +31,7 @@ func within(t *testing.T, what string, done func() bool) {
 
 // world is a store, a registry with one service, and webhooks on them.
 type world struct {
-	t        *testing.T
+	t        testing.TB
 	dir      string
 	store    *store.Store
 	registry *registry.Registry
@@ -44,12 +45,12 @@ func quick() Settings {
 	return Settings{BackoffMin: 5 * time.Millisecond, BackoffMax: 20 * time.Millisecond, Timeout: 5 * time.Second}
 }
 
-func newWorld(t *testing.T, address string, s Settings) *world {
+func newWorld(t testing.TB, address string, s Settings) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), settings: s}
 	w.open()
 	t.Cleanup(w.close)
-	service, err := w.registry.CreateServiceWith(t.Context(), "", registry.ServiceChange{WebhookURL: &address})
+	service, err := w.registry.CreateServiceWith(context.Background(), "", registry.ServiceChange{WebhookURL: &address})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,10 +64,10 @@ func (w *world) open() {
 	if w.store, err = store.Open(w.dir, store.Params{}); err != nil {
 		w.t.Fatal(err)
 	}
-	if w.registry, err = registry.Open(w.t.Context(), registry.Params{Store: w.store}); err != nil {
+	if w.registry, err = registry.Open(context.Background(), registry.Params{Store: w.store}); err != nil {
 		w.t.Fatal(err)
 	}
-	if w.hooks, err = Open(w.t.Context(), Params{Store: w.store, Registry: w.registry, Settings: w.settings}); err != nil {
+	if w.hooks, err = Open(context.Background(), Params{Store: w.store, Registry: w.registry, Settings: w.settings}); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -86,7 +87,7 @@ func (w *world) restart() {
 
 func (w *world) setAddress(address string) {
 	w.t.Helper()
-	if _, err := w.registry.UpdateService(w.t.Context(), w.service, registry.ServiceChange{WebhookURL: &address}); err != nil {
+	if _, err := w.registry.UpdateService(context.Background(), w.service, registry.ServiceChange{WebhookURL: &address}); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -121,7 +122,7 @@ func (w *world) status() Status {
 // stored is how many events the store holds.
 func (w *world) stored() int {
 	w.t.Helper()
-	entries, err := w.hooks.bucket.All(w.t.Context())
+	entries, err := w.hooks.bucket.All(context.Background())
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -143,7 +144,7 @@ type received struct {
 	path   string
 }
 
-func newReceiver(t *testing.T, answer func(n int, r received) int) *receiver {
+func newReceiver(t testing.TB, answer func(n int, r received) int) *receiver {
 	r := &receiver{answer: answer}
 	r.Server = httptest.NewServer(r)
 	t.Cleanup(r.Close)
