@@ -45,7 +45,7 @@ type Limits struct {
 	PacketBytes                 int `json:"packet_bytes,omitempty"`     // default 256 KiB
 	SessionMessages             int `json:"session_messages,omitempty"` // QoS 1 and 2, waiting for a device; default 100 000
 	SessionBytes                int `json:"session_bytes,omitempty"`    // of those; default 256 MiB
-	ObjectHistory               int `json:"object_history,omitempty"`   // revisions remembered of each Sync object; default 50
+	ObjectHistory               int `json:"object_history,omitempty"`   // revisions remembered of each Sync object; default 20
 }
 
 // DurableAlways is the value of Settings.Durable that has every write on the disk before it is acknowledged.

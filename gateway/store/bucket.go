@@ -46,12 +46,34 @@ type held struct {
 	digest   digest
 }
 
-var (
-	nameForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
-	keyForm  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_=/-]{0,127}(\.[A-Za-z0-9_=/-]{1,128}){0,7}$`)
-)
+var nameForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 func validName(name string) bool { return nameForm.MatchString(name) }
+
+// validKey accepts one to eight parts of 1 to 128 letters, digits, "_", "=", "/" and "-", with dots between, of which the
+// first begins with a letter or digit. It is on the path of every write, where a regular expression took half of the time.
+func validKey(key string) bool {
+	parts, length := 1, 0
+	for i := range len(key) {
+		c := key[i]
+		switch {
+		case c == '.':
+			if parts++; length == 0 || parts > 8 {
+				return false
+			}
+			length = 0
+			continue
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+		case i > 0 && (c == '_' || c == '=' || c == '/' || c == '-'):
+		default:
+			return false
+		}
+		if length++; length > 128 {
+			return false
+		}
+	}
+	return length > 0
+}
 
 func subjectPrefix(bucket string) string { return "$KV." + bucket + "." }
 

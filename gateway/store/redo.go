@@ -28,7 +28,7 @@ func (o Op) String() string {
 
 func (o Op) valid() error {
 	switch {
-	case !keyForm.MatchString(o.Key):
+	case !validKey(o.Key):
 		return errors.New("not a key")
 	case len(o.Value) > MaxValue:
 		return fmt.Errorf("the value has %d bytes; %d are allowed", len(o.Value), MaxValue)
