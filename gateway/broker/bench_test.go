@@ -15,7 +15,7 @@ import (
 	"gatehouse/gateway/wire"
 )
 
-// Figures over loopback TCP, without TLS; devices and gateway share the process, so that cpu-µs/msg is of both.
+// Figures over loopback; devices and gateway share the process, so that cpu-µs/msg is of both.
 // Run: go test -run=^$ -bench=. -benchtime=2s ./gateway/broker
 
 const benchPayload = 64
@@ -78,6 +78,22 @@ func BenchmarkQoS0(b *testing.B) {
 		}()
 		drain(b, sub.Conn, b.N, publishedLength(0))
 	})
+}
+
+// BenchmarkConnects is connects one after the other, TLS handshake included.
+func BenchmarkConnects(b *testing.B) {
+	for _, clean := range []bool{true, false} {
+		b.Run(fmt.Sprint("clean=", clean), func(b *testing.B) {
+			_, l := storeLog(b, b.TempDir(), false)
+			g := serve(b, withTLS, withLog(l))
+			measured(b, b.N, func() {
+				for i := range b.N {
+					c, _ := g.connect(fmt.Sprint("d", i%100), clean)
+					_ = c.Close()
+				}
+			})
+		})
+	}
 }
 
 // BenchmarkQoS1 keeps a window of messages unacknowledged by the gateway; the subscriber acknowledges each.
@@ -191,7 +207,7 @@ func BenchmarkFanOut(b *testing.B) {
 // BenchmarkIdleSession measures what the gateway holds for one connected session that is idle: heap and stacks, without
 // what the device's end and the kernel take.
 func BenchmarkIdleSession(b *testing.B) {
-	const sessions = 500
+	const sessions = 3000
 	for range b.N {
 		g := serve(b)
 		near := make([]net.Conn, 0, sessions)

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"net"
+	"sync"
 
 	"gatehouse/gateway/cause"
 )
@@ -79,7 +80,12 @@ type attaching struct {
 	done chan error
 }
 
-func (a *attaching) fail(err error) { a.done <- err }
+func (a *attaching) fail(err error) {
+	select {
+	case a.done <- err:
+	default: // it was told already
+	}
+}
 
 func (a *attaching) build(g *group) {
 	h, hello := g.hub, a.conn.hello
@@ -103,11 +109,11 @@ func (a *attaching) build(g *group) {
 			if old := a.conn.attach(s, present); old != nil {
 				old.Kill(cause.TakenOver)
 			}
-			a.done <- nil
+			a.fail(nil)
 		},
 		undo: func() {
 			s.online = s.conn != nil
-			a.done <- errStoreOf(h)
+			a.fail(errStoreOf(h))
 		},
 	}})
 }
@@ -224,7 +230,8 @@ type dropping struct {
 	why             cause.ID
 	retained        bool
 	found           bool
-	done            chan struct{}
+	once            sync.Once
+	done            chan struct{} // closed when it has happened, or cannot
 }
 
 func (d *dropping) matches(s *session) bool {
@@ -258,11 +265,11 @@ func (d *dropping) build(g *group) {
 	if d.retained {
 		g.dropRetained(d.service)
 	}
-	finish := func() { close(d.done) }
+	finish := func() { d.fail(nil) }
 	g.act(act{kind: actDo, rare: rare{do: finish, undo: finish}})
 }
 
-func (d *dropping) fail(error) { close(d.done) }
+func (d *dropping) fail(error) { d.once.Do(func() { close(d.done) }) }
 
 // drop discards what d says, in memory also when it cannot be stored: then it is stored when the store works again.
 func (h *Hub) drop(d *dropping) bool {

@@ -8,8 +8,14 @@
 // ends, so that an idle session costs one small stack and no buffers. Each session has one ordered outbox and its own
 // packet identifiers, which have nothing to do with those that the device chooses.
 //
-// Locks, in the order in which they may be taken: Hub.mu, service.retainedMu or session.turn, then session.mu or index.mu. None is held
-// during I/O, while the Journal works (but for Discard, which must not wait), or while calling out.
+// What must be in order and survive a crash goes through one sequencer, which stores it in groups in Params.Log: QoS 1 and 2
+// for sessions that outlive their connection, their subscriptions, beginnings and ends, identifiers of QoS 2, everything
+// retained, and updates of Sync objects. Everything else goes from the publisher's reader straight into outboxes. An outbox
+// holds small references to stored messages; payloads are in memory only within a bound, and are read back otherwise.
+//
+// Locks, in the order in which they may be taken: Hub.mu, service.retainedMu or session.turn, then session.mu or index.mu;
+// sequencer.mu, watched.mu with Watch.mu, and shelf.mu are taken last. None is held during I/O or while calling out, and the
+// sequencer's goroutine holds none from one step to the next.
 package broker
 
 import (
@@ -34,7 +40,7 @@ type Settings struct {
 	SoftQueue int
 	// SlowDown is the longest that one publish is held back for that; default 20 ms.
 	SlowDown time.Duration
-	// MaxPacket is the largest remaining length taken from a device, in bytes; default 256 KiB.
+	// MaxPacket is the largest remaining length taken from a device, in bytes; default 256 KiB, at most 1 MiB.
 	MaxPacket int
 	// WriteTimeout is how long a device may leave a write waiting; default 20 s.
 	WriteTimeout time.Duration
@@ -50,6 +56,9 @@ type Settings struct {
 	// SyncTopicsOnly refuses topics that do not begin with "sync/".
 	SyncTopicsOnly bool
 }
+
+// largestPacket is what fits into a record of the log beside a group that is nearly full.
+const largestPacket = 1 << 20
 
 func (s Settings) withDefaults() Settings {
 	def := func(p *int, v int) {
@@ -68,7 +77,8 @@ func (s Settings) withDefaults() Settings {
 	if s.SessionBytes <= 0 {
 		s.SessionBytes = 256 << 20
 	}
-	s.Window = min(s.Window, 65_535)
+	s.Window = min(s.Window, identifiers)
+	s.MaxPacket = min(s.MaxPacket, largestPacket)
 	if s.SlowDown <= 0 {
 		s.SlowDown = 20 * time.Millisecond
 	}

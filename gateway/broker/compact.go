@@ -5,13 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 const (
-	smallLog   = 64 << 20  // a log of this many bytes is never compacted
-	worthwhile = 4         // it is when it has this many times what is live
-	chunkBytes = 256 << 10 // of a checkpoint between two groups
-	aSession   = 512       // what a session takes in a checkpoint beside its messages, about
+	smallLog   = 64 << 20             // a log of this many bytes is never compacted
+	worthwhile = 4                    // it is when it has this many times what is live
+	chunkBytes = 256 << 10            // of a checkpoint between two groups
+	chunkTime  = 5 * time.Millisecond // for reading what is moved
+	aSession   = 512                  // what a session takes in a checkpoint beside its messages, about
 )
 
 // compaction rewrites what is live at the end of the log and trims the rest. It writes in chunks between ordinary records: a
@@ -154,7 +156,7 @@ func (c *compaction) next() {
 
 // move writes messages of a session.
 func (c *compaction) move(g *group) error {
-	for len(c.moving) > 0 && g.record.Len() < chunkBytes {
+	for began := time.Now(); len(c.moving) > 0 && g.record.Len() < chunkBytes && time.Since(began) < chunkTime; {
 		st := c.moving[0]
 		c.moving = c.moving[1:]
 		if st.refs.Load() <= 0 || st.at().Record() >= c.since {

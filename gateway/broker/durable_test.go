@@ -66,3 +66,72 @@ func TestSessionsAndTheirMessagesOutliveTheHub(t *testing.T) {
 	_, found = g.session("sub")
 	assert.False(t, found, "a clean session ends it for good")
 }
+
+func TestRetainedMessagesOutliveTheHub(t *testing.T) {
+	dir := t.TempDir()
+	s, l := storeLog(t, dir, false)
+	g := serve(t, withLog(l))
+	p, _ := g.connect("p", true)
+	for qos, topic := range []string{"a", "b", "c"} {
+		p.publish(topic, topic, byte(qos), 1, true)
+	}
+	p.want(wire.PUBACK)
+	p.want(wire.PUBREC)
+	p.publish("b", "", 1, 2, true) // removed
+	p.want(wire.PUBACK)
+	p.publish("c", "newer", 1, 3, true)
+	p.want(wire.PUBACK)
+	away, _ := g.connect("away", false)
+	away.subscribe(1, "c", 1)
+	_ = away.Close()
+	g.close()
+	require.NoError(t, s.Close())
+
+	_, l = storeLog(t, dir, false)
+	g = serve(t, withLog(l))
+	assert.Equal(t, 2, g.hub.Stats().Retained)
+	c, _ := g.connect("c", true)
+	c.subscribe(1, "#", 2)
+	got := map[string]string{}
+	for range 2 {
+		m := c.want(wire.PUBLISH).publish()
+		assert.True(t, m.Retain)
+		got[string(m.Topic)] = string(m.Payload)
+	}
+	assert.Equal(t, map[string]string{"a": "a", "c": "newer"}, got)
+	away, present := g.connect("away", false)
+	require.True(t, present)
+	m := away.want(wire.PUBLISH).publish()
+	assert.Equal(t, "newer", string(m.Payload))
+	assert.True(t, m.Retain)
+}
+
+func TestTheWindowSeesWhatIsRetainedAndWhatIsPublished(t *testing.T) {
+	g := serve(t, withLog(newMemoryLog()))
+	c, _ := g.connect("d", false)
+	w := g.hub.Watch("IS1", "t/#")
+	c.publish1("t/1", "one", 1)
+	c.publish("t/2", "two", 1, 2, true)
+	c.want(wire.PUBACK)
+	c.publish1("u", "other", 3)
+	seen := w.Since(0)
+	require.Len(t, seen, 2)
+	assert.Equal(t, "one", string(seen[0].Payload))
+	assert.Equal(t, "d", seen[0].From)
+	assert.True(t, seen[1].Retain)
+	assert.Equal(t, seen[1:], w.Since(seen[0].Seq))
+	for range watchMessages + 10 {
+		c.publish("t/1", "x", 0, 0, false)
+	}
+	c.silent()
+	seen = w.Since(0)
+	assert.Len(t, seen, watchMessages)
+	w.Close()
+	c.publish1("t/1", "late", 4)
+	assert.Equal(t, seen, w.Since(0))
+	found := g.hub.Retained("IS1", "#", 10)
+	require.Len(t, found, 1)
+	assert.Equal(t, "two", string(found[0].Payload))
+	assert.Empty(t, g.hub.Retained("IS2", "#", 10))
+	assert.Empty(t, g.hub.Retained("IS1", "#", 0))
+}

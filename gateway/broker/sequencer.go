@@ -12,7 +12,7 @@ const (
 	mostPendingBytes = 1 << 20  // of their payloads
 	mostQueuedBytes  = 64 << 20 // of all connections
 	lazily           = 50 * time.Millisecond
-	groupBytes       = 1 << 20 // a record is written when it has this many
+	groupBytes       = 768 << 10 // a record is written when it has this many; it stays below record.MaxSize
 	groupActs        = 8192
 )
 

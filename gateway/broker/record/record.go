@@ -250,7 +250,7 @@ func (r *reader) fail(what string) {
 }
 
 func (r *reader) byte() byte {
-	if r.err != nil || r.at >= len(r.b) {
+	if r.err != nil || uint(r.at) >= uint(len(r.b)) { // also when it is negative
 		r.fail("no more bytes")
 		return 0
 	}
