@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"fmt"
 	"net"
 	"sync"
 	"testing"
@@ -20,6 +21,7 @@ type engine struct {
 
 	mu    sync.Mutex
 	seats map[string]*seat // by device
+	fault error            // the first connection that ended by a fault of the engine, such as a panic
 	wg    sync.WaitGroup
 }
 
@@ -39,16 +41,34 @@ func engineOf(t testing.TB, hub *broker.Hub) *engine {
 }
 
 func (e *engine) close() {
+	if err := e.stop(); err != nil {
+		e.t.Error(err)
+	}
+}
+
+// stop ends all connections; the error is a fault of the engine since it began.
+func (e *engine) stop() error {
 	done := make(chan struct{})
 	go func() {
 		e.hub.Close()
 		e.wg.Wait()
 		close(done)
 	}()
-	select {
-	case <-done:
-	case <-time.After(patience):
-		e.t.Error("the engine does not close")
+	if err := within(done); err != nil {
+		return fmt.Errorf("the engine does not close: %w", err)
+	}
+	return e.fault
+}
+
+// ended takes note of how a connection ended.
+func (e *engine) ended(device string, end broker.End) {
+	if end.Cause != cause.InternalError {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.fault == nil {
+		e.fault = fmt.Errorf("the connection of %s ended by a fault of the engine: %w", device, end.Err)
 	}
 }
 
@@ -59,7 +79,9 @@ func (e *engine) attach(nc net.Conn, hello broker.Hello) (gone <-chan struct{}, 
 	defer s.turn.Unlock()
 	if s.conn != nil {
 		s.conn.Kill(cause.TakenOver)
-		<-s.gone
+		if err := within(s.gone); err != nil {
+			return nil, fmt.Errorf("end the older connection: %w", err)
+		}
 	}
 	c, _, err := open(e.hub, nc, hello)
 	if err != nil {
@@ -71,7 +93,7 @@ func (e *engine) attach(nc net.Conn, hello broker.Hello) (gone <-chan struct{}, 
 	go func() {
 		defer e.wg.Done()
 		defer close(ended)
-		c.Run()
+		e.ended(hello.DeviceSID, c.Run())
 	}()
 	return ended, nil
 }

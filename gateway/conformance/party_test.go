@@ -70,15 +70,7 @@ func (o *ours) dial(device string, cleanly bool) (*link, error) {
 	return l, nil
 }
 
-func (o *ours) close() error {
-	done := make(chan struct{})
-	go func() {
-		o.engine.hub.Close()
-		o.engine.wg.Wait()
-		close(done)
-	}()
-	return within(done)
-}
+func (o *ours) close() error { return o.engine.stop() }
 
 func (o *ours) restart() error {
 	if err := o.close(); err != nil {
