@@ -11,8 +11,8 @@ import (
 )
 
 // FuzzConnection plays bytes of any kind to the engine as what two connections of one device send after CONNECT, the second
-// of which resumes the session. Another device subscribes to everything. The engine must never panic, ends each connection
-// when it should, sends packets that are well formed and in order, and takes no more memory than the input warrants.
+// of which resumes the session, after a restart or not. Another device subscribes to everything. The engine must never panic,
+// ends each connection when it should, sends packets that are well formed, and takes no more memory than the input warrants.
 func FuzzConnection(f *testing.F) {
 	for _, seed := range streams() {
 		f.Add(byte(0), seed, seed)
@@ -31,12 +31,17 @@ func FuzzConnection(f *testing.F) {
 		}
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		e := newEngine(t)
+		log := &memoryLog{}
+		e := engineOf(t, hubOn(t, log))
 		watch := e.connect(clean("watch"), false)
 		watch.subscribe("#", 2)
 		watching := make(chan error, 1)
 		go func() { watching <- checkStream(watch, wire.Level311, false) }()
-		for _, input := range [][]byte{first, second} {
+		for i, input := range [][]byte{first, second} {
+			if i > 0 && mode&4 != 0 {
+				e.close()
+				e = engineOf(t, hubOn(t, log))
+			}
 			c := e.dial(hello)
 			checked := make(chan error, 1)
 			go func() { checked <- checkStream(c, hello.Level, true) }()
