@@ -255,13 +255,18 @@ func (g *Gateway) renew() {
 
 // mend opens the store again after a write has failed: JetStream does not recover by itself.
 func (g *Gateway) mend() {
-	if g.store.Err() == nil || g.isClosed() {
+	if g.isClosed() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(g.background.ctx, 10*time.Second)
-	defer cancel()
-	if err := g.store.Reopen(ctx); err != nil {
-		g.config.Logger.Error("store cannot be opened again", "err", err)
+	if g.store.Err() != nil {
+		ctx, cancel := context.WithTimeout(g.background.ctx, 10*time.Second)
+		defer cancel()
+		if err := g.store.Reopen(ctx); err != nil {
+			g.config.Logger.Error("store cannot be opened again", "err", err)
+			return
+		}
+	}
+	if g.hub.Err() == nil { // it may learn that the store was down after that is up again
 		return
 	}
 	if err := g.hub.Recover(); err != nil {

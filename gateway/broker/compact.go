@@ -234,6 +234,14 @@ func (c *compaction) complete(g *group) {
 	}
 }
 
+// Err tells why nothing can be stored, from the first record that could not be until Recover has returned nil; nil: all is well.
+func (h *Hub) Err() error {
+	if err := h.sequencer.failed(); !errors.Is(err, errClosed) {
+		return err
+	}
+	return nil
+}
+
 // Recover makes the log say what memory says, after Params.Log has failed and works again, and lets messages through
 // from then on. What was acknowledged is in memory; what was being stored when the log failed was not acknowledged and is not
 // there. An error means that the log does not work yet.

@@ -281,3 +281,48 @@ func TestIdentifiersWrapWithoutMeetingThoseInFlight(t *testing.T) {
 	assert.Equal(t, 2, n)
 	assert.Equal(t, uint16(2), o.inFlight[len(o.inFlight)-1].id())
 }
+
+func TestALogThatFailsNowAndThenLosesNothingThatWasAcknowledged(t *testing.T) {
+	for _, late := range []bool{false, true} { // whether the log has kept what it said it could not
+		const publishers, messages, failures = 3, 300, 15
+		l := newMemoryLog()
+		l.late = late
+		x := &carrier{t: t, log: l, gate: serve(t, withLog(l))}
+		sub := x.reach("sub")
+		require.Equal(t, byte(2), sub.subscribe(1, "t", 2))
+		_ = sub.Close()
+		published := make(chan struct{})
+		var senders, receiver sync.WaitGroup
+		for i := range publishers {
+			senders.Go(func() { x.publishAll("p"+strconv.Itoa(i), messages, 2) })
+		}
+		var got []string
+		receiver.Go(func() { got = x.receiveAll("sub", published) })
+		for range failures {
+			l.failing(func(int) error {
+				if rand.IntN(10) == 0 {
+					return errDisk
+				}
+				return nil
+			})
+			x.gate.until("it fails, or all is done", func() bool {
+				return x.gate.hub.sequencer.failed() != nil || x.gate.hub.Stats().MessagesIn >= publishers*messages
+			})
+			l.failing(nil)
+			require.NoError(t, x.gate.hub.Recover())
+		}
+		senders.Wait()
+		close(published)
+		receiver.Wait()
+		times, next := map[string]int{}, map[string]int{}
+		for _, payload := range got {
+			times[payload]++
+			device := payload[:2]
+			n, err := strconv.Atoi(payload[3:])
+			require.NoError(t, err)
+			require.Equal(t, next[device], n, "%s, in order and once", device)
+			next[device]++
+		}
+		assert.Len(t, times, publishers*messages)
+	}
+}

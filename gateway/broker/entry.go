@@ -58,6 +58,9 @@ func (c *Conn) submit(e entry) error {
 		s.mu.Lock()
 		c.settle(e.bytes)
 		s.mu.Unlock()
+		if e.fresh {
+			s.took(e.id, false)
+		}
 	}
 	return err
 }
