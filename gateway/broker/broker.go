@@ -159,7 +159,7 @@ func newHub(p Params) *Hub {
 	}
 	h.sequencer.hub, h.group.hub, h.compaction.hub = h, h, h
 	h.sequencer.room.L = &h.sequencer.mu
-	h.shelf.budget = residentBytes
+	h.shelf.budget, h.compaction.small = residentBytes, smallLog
 	if h.now == nil {
 		h.now = time.Now
 	}

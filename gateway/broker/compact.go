@@ -23,6 +23,7 @@ const (
 // complete, nothing is trimmed; a crash in between is harmless.
 type compaction struct {
 	hub      *Hub
+	small    int64  // a log of this many bytes is left as it is
 	since    uint64 // the record that began it; 0: none is being written
 	logBytes int64
 	newBytes int64 // of it, since the checkpoint began
@@ -55,7 +56,7 @@ func (h *Hub) compact() {
 		c.abandon()
 	case c.running():
 		c.step()
-	case h.shelf.log != nil && c.logBytes > smallLog && c.logBytes > worthwhile*c.needed():
+	case h.shelf.log != nil && c.logBytes > c.small && c.logBytes > worthwhile*c.needed():
 		c.begin()
 	}
 }

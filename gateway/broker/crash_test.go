@@ -46,7 +46,7 @@ func (x *carrier) crash() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.log = x.gate.crash(x.log)
-	x.gate = serve(x.t, withLog(x.log))
+	x.gate = serve(x.t, withLog(x.log), withSmallLog)
 }
 
 // reach connects a device to the gateway as it is now, until one takes it.
@@ -145,7 +145,7 @@ func TestACrashAtAnyMomentLosesNothingThatWasAcknowledged(t *testing.T) {
 		t.Run("QoS "+strconv.Itoa(int(qos)), func(t *testing.T) {
 			const publishers, messages, crashes = 3, 400, 12
 			l := newMemoryLog()
-			x := &carrier{t: t, log: l, gate: serve(t, withLog(l))}
+			x := &carrier{t: t, log: l, gate: serve(t, withLog(l), withSmallLog)}
 			sub := x.reach("sub")
 			require.Equal(t, qos, sub.subscribe(1, "t", qos))
 			_ = sub.Close()
@@ -185,7 +185,14 @@ func TestACrashAtAnyMomentLosesNothingThatWasAcknowledged(t *testing.T) {
 					}
 				}
 			}
-			t.Logf("%d deliveries, %d messages came again after a crash", len(got), repeated)
+			checkpoints := 0
+			for _, step := range x.log.history {
+				if step.record == nil {
+					checkpoints++
+				}
+			}
+			t.Logf("%d deliveries, %d messages came again after a crash; %d checkpoints", len(got), repeated, checkpoints)
+			assert.NotZero(t, checkpoints)
 			assert.Len(t, times, publishers*messages)
 		})
 	}
@@ -287,7 +294,7 @@ func TestALogThatFailsNowAndThenLosesNothingThatWasAcknowledged(t *testing.T) {
 		const publishers, messages, failures = 3, 300, 15
 		l := newMemoryLog()
 		l.late = late
-		x := &carrier{t: t, log: l, gate: serve(t, withLog(l))}
+		x := &carrier{t: t, log: l, gate: serve(t, withLog(l), withSmallLog)}
 		sub := x.reach("sub")
 		require.Equal(t, byte(2), sub.subscribe(1, "t", 2))
 		_ = sub.Close()

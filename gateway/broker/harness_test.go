@@ -55,6 +55,15 @@ type option func(*gate, *Params)
 
 func withSettings(s Settings) option { return func(_ *gate, p *Params) { p.Settings = s } }
 func withLog(l Log) option           { return func(_ *gate, p *Params) { p.Log = l } }
+
+// withSmallLog has the log compacted again and again.
+func withSmallLog(g *gate, _ *Params) {
+	g.opened = append(g.opened, func(h *Hub) {
+		h.sequencer.mu.Lock()
+		defer h.sequencer.mu.Unlock()
+		h.compaction.small = 4 << 10
+	})
+}
 func withTLS(g *gate, _ *Params) {
 	g.tls = &tls.Config{Certificates: []tls.Certificate{testCertificate()}}
 }
