@@ -126,6 +126,18 @@ func (l *memoryLog) steps() int {
 	return len(l.history)
 }
 
+// trims counts how often it was trimmed.
+func (l *memoryLog) trims() (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.history {
+		if s.record == nil {
+			n++
+		}
+	}
+	return n
+}
+
 // failing makes Append fail, or work again with nil.
 func (l *memoryLog) failing(fail func(int) error) {
 	l.mu.Lock()
