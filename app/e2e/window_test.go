@@ -51,7 +51,7 @@ func open(t *testing.T, width, height int, args ...string) *window {
 		w.shots = t.TempDir()
 	}
 	socket := filepath.Join(home, "window")
-	command := exec.Command(program, append([]string{"--data", w.data, "--mqtt", "127.0.0.1:0", "--http", "off"}, args...)...)
+	command := exec.Command(program, append([]string{"--data", w.data, "--mqtt", "127.0.0.1:0", "--http", "127.0.0.1:0"}, args...)...)
 	command.Env = append(os.Environ(),
 		"DISPLAY="+w.display.name, "WAYLAND_DISPLAY=", "LIBGL_ALWAYS_SOFTWARE=1", "FYNE_SCALE=1", "LANG=en_US.UTF-8",
 		"HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home, "XDG_CACHE_HOME="+home, ask.SocketVariable+"="+socket)
