@@ -296,7 +296,7 @@ func (g *Gateway) listenAddress(s Settings) string {
 
 // serviceState is asked for every connection.
 func (g *Gateway) serviceState() admission.Service {
-	if g.store.Err() != nil {
+	if g.storeErr() != nil {
 		return admission.StoreDown
 	}
 	g.mu.Lock()
@@ -305,6 +305,14 @@ func (g *Gateway) serviceState() admission.Service {
 		return admission.Draining
 	}
 	return admission.Open
+}
+
+// storeErr is why nothing can be stored, nil while it can.
+func (g *Gateway) storeErr() error {
+	if err := g.store.Err(); err != nil {
+		return err
+	}
+	return g.hub.Err()
 }
 
 // Registry is who may connect.
@@ -360,7 +368,7 @@ func (g *Gateway) Status() Status {
 	address, settings, server := g.address, g.settings, g.http
 	g.mu.Unlock()
 	if s.Problem == nil {
-		s.Problem = g.store.Err()
+		s.Problem = g.storeErr()
 	}
 	s.LeafNotAfter, s.Names, s.RootPath = g.authority.NotAfter(), g.authority.Names(), g.authority.RootPath()
 	s.Host = "localhost"

@@ -21,7 +21,7 @@ func (g *Gateway) apis() map[string]http.Handler {
 
 // healthy is what /healthz answers: nil while devices can be served.
 func (g *Gateway) healthy() error {
-	if err := g.store.Err(); err != nil {
+	if err := g.storeErr(); err != nil {
 		return err
 	}
 	g.mu.Lock()

@@ -38,7 +38,7 @@ func startEngine(root string, p Params) (*engine, error) {
 		StoreDir:               root, // JetStream adds its own "jetstream"
 		JetStreamMaxMemory:     64 << 20,
 		JetStreamMaxStore:      1 << 44, // the disk is the bound: a write that fails is reported as such
-		MaxPayload:             4 << 20,
+		MaxPayload:             MaxRecord + 1<<20,
 		SyncInterval:           p.rewriteEvery,
 	})
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 )
 
 // MaxRecord bounds a record of a log in bytes.
-const MaxRecord = 2 << 20
+const MaxRecord = 8 << 20
 
 // Log is an append-only sequence of records, numbered from 1 without a gap. What Append has returned survives the end of the
 // process at once, and a power cut within a second, or at once when Params.Always is set.

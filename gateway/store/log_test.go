@@ -302,3 +302,31 @@ func BenchmarkLogAppendAndTrim(b *testing.B) {
 		}
 	}
 }
+
+// A message for very many sessions is one record, however large.
+func TestTheLargestRecordIsKeptAndALargerOneRefused(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	l := openLog(t, s)
+	large := bytes.Repeat([]byte("0123456789abcdef"), MaxRecord/16)
+	for range 3 {
+		if _, err := l.Append(large); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := l.Append(append(large, 'x')); err == nil {
+		t.Fatal("a record beyond the bound was taken")
+	}
+	if err := s.Err(); err != nil {
+		t.Fatalf("a record that was refused harmed the store: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l = openLog(t, open(t, dir))
+	for seq := uint64(1); seq <= 3; seq++ {
+		if got, err := l.Get(seq); err != nil || !bytes.Equal(got, large) {
+			t.Fatalf("record %d: %d bytes, %v", seq, len(got), err)
+		}
+	}
+}

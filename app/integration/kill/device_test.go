@@ -278,6 +278,13 @@ func (d *device) deliver(first byte, body []byte) (answer []byte, err error) {
 	return wire.AppendAck(nil, answered, p.ID), nil
 }
 
+// rest has it publish nothing new.
+func (d *device) rest() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.stop = true
+}
+
 // idle reports whether all that the device sent has been acknowledged for good.
 func (d *device) idle() bool {
 	d.mu.Lock()

@@ -160,9 +160,7 @@ func TestNothingAcknowledgedIsLostWhenTheGatewayIsKilled(t *testing.T) {
 		connectAll(t, p, publishers)
 	}
 	for _, d := range publishers {
-		d.mu.Lock()
-		d.stop = true
-		d.mu.Unlock()
+		d.rest()
 	}
 	for _, d := range publishers {
 		waitFor(t, 20*time.Second, d.name+" is through", d.idle)

@@ -15,7 +15,7 @@ import (
 // MaxSize bounds a record, in bytes.
 const MaxSize = 1 << placeBits
 
-const placeBits = 21
+const placeBits = 23
 
 // version begins every record.
 const version = 1
