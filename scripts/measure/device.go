@@ -86,9 +86,9 @@ type device struct {
 }
 
 // connect makes a full handshake, without resumption, and waits for code 0.
-func (t target) connect(who identity, byCertificate bool) (*device, error) {
+func (t target) connect(who identity, byCertificate, clean bool) (*device, error) {
 	config := &tls.Config{RootCAs: t.roots, ServerName: "localhost"}
-	hello := wire.Connect{Clean: true}
+	hello := wire.Connect{Clean: clean, ClientID: "measure"}
 	if byCertificate {
 		config.Certificates = []tls.Certificate{who.certificate}
 	} else {

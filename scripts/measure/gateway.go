@@ -3,16 +3,12 @@
 package main
 
 import (
-	"encoding/binary"
-	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"gatehouse/gateway/wire"
 )
 
 // How many devices connect again and again at once, and how many stay connected.
@@ -39,8 +35,11 @@ func measureGateway(program, dir string, lasting time.Duration) error {
 	}
 	row(fmt.Sprintf("gateway at rest, %d devices registered: memory", staying), "%d MB", p.memory()/mega)
 	row("gateway at rest: CPU of one core", "%.1f %%", p.load(lasting))
-	if err := measureMessages(to, devices[:2], lasting); err != nil {
+	if err := measureMessages(to, devices[:2], lasting, "", fleeting...); err != nil {
 		return fmt.Errorf("messages: %w", err)
+	}
+	if err := measureMessages(to, devices[:2], lasting, "", stored...); err != nil {
+		return fmt.Errorf("stored messages: %w", err)
 	}
 	if err := measureStaying(p, to, devices, lasting); err != nil {
 		return fmt.Errorf("sessions: %w", err)
@@ -53,6 +52,29 @@ func measureGateway(program, dir string, lasting time.Duration) error {
 	return nil
 }
 
+// measureAlways measures what is stored on a gateway that has every write on the disk before it is acknowledged.
+func measureAlways(program, dir string, lasting time.Duration) error {
+	data := filepath.Join(dir, "always")
+	devices, err := register(data, 2)
+	if err != nil {
+		return err
+	}
+	// The settings are written as a user would write them.
+	if err := os.WriteFile(filepath.Join(data, "settings.json"), []byte(`{"durable":"always"}`), 0o600); err != nil {
+		return err
+	}
+	p, err := serve(program, data)
+	if err != nil {
+		return err
+	}
+	defer p.stop()
+	to, err := p.target()
+	if err != nil {
+		return err
+	}
+	return measureMessages(to, devices, lasting, ", durable: always", stored...)
+}
+
 // measureConnects has some devices connect and leave, again and again.
 func measureConnects(p *process, to target, devices []identity, byCertificate bool, lasting time.Duration) error {
 	var count atomic.Int64
@@ -63,7 +85,7 @@ func measureConnects(p *process, to target, devices []identity, byCertificate bo
 	for _, who := range devices {
 		all.Go(func() {
 			for time.Since(began) < lasting {
-				d, err := to.connect(who, byCertificate)
+				d, err := to.connect(who, byCertificate, true)
 				if err != nil {
 					once.Do(func() { failed = err })
 					return
@@ -87,7 +109,7 @@ func measureConnects(p *process, to target, devices []identity, byCertificate bo
 func measureStaying(p *process, to target, devices []identity, lasting time.Duration) error {
 	before := p.memory()
 	for _, who := range devices {
-		d, err := to.connect(who, false)
+		d, err := to.connect(who, false, true)
 		if err != nil {
 			return err
 		}
@@ -95,140 +117,5 @@ func measureStaying(p *process, to target, devices []identity, lasting time.Dura
 	}
 	row("CPU of one core with "+fmt.Sprint(len(devices))+" idle sessions", "%.1f %%", p.load(lasting))
 	row("memory for each idle session", "%d KB", (p.memory()-before)>>10/int64(len(devices)))
-	return nil
-}
-
-const (
-	topic    = "measure/topic"
-	payload  = 100 // bytes
-	inFlight = 100 // QoS 1 messages of a publisher
-)
-
-// measureMessages has one device publish to another.
-func measureMessages(to target, devices []identity, lasting time.Duration) error {
-	for _, qos := range []byte{0, 1} {
-		link, err := newLink(to, devices, qos)
-		if err != nil {
-			return err
-		}
-		err = link.measure(lasting)
-		link.close()
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// link is a publisher and a subscriber.
-type link struct {
-	qos      byte
-	from, to *device
-	arrived  chan struct{} // a message each
-	free     chan struct{} // room for a QoS 1 message
-	id       uint16
-}
-
-func newLink(t target, devices []identity, qos byte) (l *link, err error) {
-	l = &link{qos: qos, arrived: make(chan struct{}, 1<<20), free: make(chan struct{}, inFlight)}
-	for range inFlight {
-		l.free <- struct{}{}
-	}
-	if l.from, err = t.connect(devices[0], false); err != nil {
-		return nil, err
-	}
-	if l.to, err = t.connect(devices[1], false); err != nil {
-		return nil, err
-	}
-	if _, err = l.to.Write(wire.AppendSubscribe(nil, 1, wire.Subscription{Filter: topic, QoS: qos})); err != nil {
-		return nil, err
-	}
-	if first, _, err := l.to.read(); err != nil || first>>4 != wire.SUBACK {
-		return nil, fmt.Errorf("no SUBACK: %w", err)
-	}
-	go l.receive()
-	go l.acknowledged()
-	return l, nil
-}
-
-func (l *link) close() { _, _ = l.from.Close(), l.to.Close() }
-
-// receive counts what arrives, and acknowledges it, until the connection is closed.
-func (l *link) receive() {
-	for {
-		first, body, err := l.to.read()
-		if err != nil {
-			return
-		}
-		if first>>4 != wire.PUBLISH {
-			continue
-		}
-		if l.qos > 0 {
-			id := binary.BigEndian.Uint16(body[2+len(topic):])
-			_, _ = l.to.Write(wire.AppendAck(nil, wire.PUBACK, id))
-		}
-		l.arrived <- struct{}{}
-	}
-}
-
-// acknowledged makes room for further messages, until the connection is closed.
-func (l *link) acknowledged() {
-	for {
-		if _, _, err := l.from.read(); err != nil {
-			return
-		}
-		l.free <- struct{}{}
-	}
-}
-
-func (l *link) publish() error {
-	if l.qos > 0 {
-		<-l.free
-		l.id = l.id%60000 + 1
-	}
-	_, err := l.from.Write(wire.AppendPublish(nil, wire.Message{Topic: topic, Payload: make([]byte, payload), QoS: l.qos, ID: l.id}))
-	return err
-}
-
-var errLost = errors.New("a message did not arrive within 5 s")
-
-func (l *link) await() error {
-	select {
-	case <-l.arrived:
-		return nil
-	case <-time.After(5 * time.Second):
-		return errLost
-	}
-}
-
-// measure measures the delay of single messages, and then how many pass.
-func (l *link) measure(lasting time.Duration) error {
-	var delays []time.Duration
-	for range 2000 {
-		began := time.Now()
-		if err := errors.Join(l.publish(), l.await()); err != nil {
-			return err
-		}
-		delays = append(delays, time.Since(began))
-	}
-	slices.Sort(delays)
-	row(fmt.Sprintf("QoS %d, one message at a time: delay from publisher to subscriber, median and 99 %%", l.qos), "%d µs, %d µs",
-		delays[len(delays)/2].Microseconds(), delays[len(delays)*99/100].Microseconds())
-
-	began, sent, received := time.Now(), 0, 0
-	for time.Since(began) < lasting {
-		if err := l.publish(); err != nil {
-			return err
-		}
-		sent++
-	}
-	took := time.Since(began)
-	for l.await() == nil {
-		if received++; received == sent {
-			break
-		}
-	}
-	row(fmt.Sprintf("QoS %d, messages of %d bytes, one write each, from one publisher to one subscriber", l.qos, payload), "%.0f/s sent, %.1f %% arrived",
-		float64(sent)/took.Seconds(), 100*float64(received)/float64(sent))
 	return nil
 }

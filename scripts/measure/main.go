@@ -53,6 +53,7 @@ func measure(program, window string, lasting time.Duration) error {
 	for _, part := range []func() error{
 		func() error { return measureStart(program, dir) },
 		func() error { return measureGateway(program, dir, lasting) },
+		func() error { return measureAlways(program, dir, lasting) },
 		func() error { return measureWindow(window, dir, lasting) },
 	} {
 		if err := part(); err != nil {
