@@ -112,7 +112,7 @@ func (a *attaching) build(g *group) {
 			a.fail(nil)
 		},
 		undo: func() {
-			s.online = s.conn != nil
+			s.online = s.here.Load()
 			a.fail(errStoreOf(h))
 		},
 	}})

@@ -13,7 +13,9 @@ const (
 	worthwhile = 4                    // it is when it has this many times what is live
 	chunkBytes = 256 << 10            // of a checkpoint between two groups
 	chunkTime  = 5 * time.Millisecond // for reading what is moved
-	aSession   = 512                  // what a session takes in a checkpoint beside its messages, about
+	aSession   = 512                  // what a session takes in a checkpoint beside its messages and filters, about
+	aWaiting   = 16                   // what it takes that a message waits for a session, which may be more than the message
+	aFilter    = 64
 )
 
 // compaction rewrites what is live at the end of the log and trims the rest. It writes in chunks between ordinary records: a
@@ -27,6 +29,8 @@ type compaction struct {
 	since    uint64 // the record that began it; 0: none is being written
 	logBytes int64
 	newBytes int64 // of it, since the checkpoint began
+	kept     int64 // of it, when the last checkpoint was complete
+	askAt    int64 // what is live is counted when the log has this many bytes
 	recovers bool
 
 	retained []topicOf
@@ -56,16 +60,34 @@ func (h *Hub) compact() {
 		c.abandon()
 	case c.running():
 		c.step()
-	case h.shelf.log != nil && c.logBytes > c.small && c.logBytes > worthwhile*c.needed():
+	case h.shelf.log != nil && c.worthIt():
 		c.begin()
 	}
+}
+
+// worthIt reports whether a checkpoint would make the log so much smaller that it pays. However wrong the estimate is, the log
+// has doubled since the last one.
+func (c *compaction) worthIt() bool {
+	if c.logBytes <= max(c.small, c.askAt, 2*c.kept) {
+		return false
+	}
+	c.askAt = c.logBytes + c.small/64
+	return c.logBytes > worthwhile*c.needed()
 }
 
 // needed is about what a checkpoint would take.
 func (c *compaction) needed() int64 {
 	c.hub.mu.Lock()
 	defer c.hub.mu.Unlock()
-	return c.hub.shelf.live.Load() + int64(len(c.hub.sessions))*aSession
+	bytes := c.hub.shelf.live.Load()
+	for _, s := range c.hub.sessions {
+		if s.number != 0 {
+			s.mu.Lock()
+			bytes += aSession + s.waiting.Load()*aWaiting + int64(len(s.filters))*aFilter
+			s.mu.Unlock()
+		}
+	}
+	return bytes
 }
 
 func (c *compaction) abandon() {
@@ -106,8 +128,12 @@ func (c *compaction) step() {
 	case len(c.moving) > 0:
 		if err := c.move(g); err != nil {
 			c.hub.log.Error("the log of sessions is not compacted", "error", err)
+			if c.recovers {
+				g.broken = fmt.Errorf("%w: %w", errStore, err)
+				return
+			}
 			c.abandon()
-			c.logBytes = c.newBytes // not again at once
+			c.logBytes, c.askAt = c.newBytes, 0 // not again at once
 			return
 		}
 	case c.session != nil:
@@ -228,7 +254,7 @@ func (c *compaction) complete(g *group) {
 		return
 	}
 	c.abandon()
-	c.logBytes = c.newBytes
+	c.logBytes, c.kept, c.askAt = c.newBytes, c.newBytes, 0
 	if err := c.hub.shelf.log.Trim(since); err != nil {
 		// Nothing is lost by it. If the store has failed, the next record tells.
 		c.hub.log.Error("the log of sessions is not trimmed", "error", err)
@@ -270,9 +296,6 @@ func (h *Hub) Recover() error {
 	c.begin()
 	for g.broken == nil && c.running() {
 		c.step()
-	}
-	if g.broken == nil && c.recovers { // it was not completed
-		g.broken = fmt.Errorf("%w: the checkpoint was given up", errStore)
 	}
 	if g.broken != nil {
 		c.abandon()
