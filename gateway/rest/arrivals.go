@@ -1,34 +1,63 @@
 package rest
 
 import (
+	"container/list"
 	"net"
 	"net/http"
 	"sync"
 )
 
-// arrivals are the connections on which nothing has come yet. http.Server.Shutdown waits for them, as it does for those that
-// have a request to finish; they have none.
+// arrivals are the connections without a request: those on which no whole request has come yet, and those that were answered
+// and are kept for another. http.Server.Shutdown waits for the first kind, as it does for those that have a request to
+// finish; they have none.
 type arrivals struct {
-	mu   sync.Mutex
-	open map[net.Conn]struct{}
-	shut bool
+	mu    sync.Mutex
+	order list.List // of net.Conn; the one that has waited longest is first
+	at    map[net.Conn]*list.Element
+	shut  bool
 }
 
 // note is for http.Server.ConnState.
 func (a *arrivals) note(c net.Conn, state http.ConnState) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if state != http.StateNew {
-		delete(a.open, c)
+	a.remove(c)
+	if state != http.StateNew && state != http.StateIdle {
 		return
 	}
-	if a.open == nil {
-		a.open = map[net.Conn]struct{}{}
+	if a.at == nil {
+		a.at = map[net.Conn]*list.Element{}
 	}
-	a.open[c] = struct{}{}
-	if a.shut {
+	a.at[c] = a.order.PushBack(c)
+	if a.shut && state == http.StateNew {
 		go func() { _ = c.Close() }() // TLS may want to say so first
 	}
+}
+
+// remove forgets a connection. The caller holds mu.
+func (a *arrivals) remove(c net.Conn) {
+	if element, found := a.at[c]; found {
+		a.order.Remove(element)
+		delete(a.at, c)
+	}
+}
+
+// evict ends the connection that has waited longest, and reports false when there is none. Its place is free at once.
+func (a *arrivals) evict() bool {
+	a.mu.Lock()
+	first := a.order.Front()
+	if first == nil {
+		a.mu.Unlock()
+		return false
+	}
+	c := first.Value.(net.Conn)
+	a.remove(c)
+	a.mu.Unlock()
+	if secure, is := c.(interface{ NetConn() net.Conn }); is {
+		c = secure.NetConn() // TLS would first wait to say so
+	}
+	_ = c.Close()
+	return true
 }
 
 // close ends them, and those that are still to come.
@@ -36,7 +65,7 @@ func (a *arrivals) close() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.shut = true
-	for c := range a.open {
+	for c := range a.at {
 		go func() { _ = c.Close() }()
 	}
 }

@@ -55,8 +55,17 @@ func (g *guard) admit(w http.ResponseWriter, r *http.Request) bool {
 			Header: http.Header{"Retry-After": {"1"}},
 		}
 	}
-	refusal.Write(w)
+	turnAway(w, r, refusal)
 	return false
+}
+
+// turnAway answers someone who is not let in. A body that may still come is not waited for, so that nobody holds a connection
+// by sending it slowly.
+func turnAway(w http.ResponseWriter, r *http.Request, refusal *web.Error) {
+	if r.ContentLength != 0 {
+		w.Header().Set("Connection", "close")
+	}
+	refusal.Write(w)
 }
 
 // matches compares hashes, which are all of one length, so that its time tells nothing of what was right.

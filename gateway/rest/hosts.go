@@ -13,7 +13,7 @@ import (
 func onlyHosts(hosts func() []string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !isOurs(r.Host, hosts) {
-			(&web.Error{Status: http.StatusMisdirectedRequest, Code: web.CodeMisdirected, Message: "This server does not answer under the name of the request; use one of its own names or its address"}).Write(w)
+			turnAway(w, r, &web.Error{Status: http.StatusMisdirectedRequest, Code: web.CodeMisdirected, Message: "This server does not answer under the name of the request; use one of its own names or its address"})
 			return
 		}
 		next.ServeHTTP(w, r)

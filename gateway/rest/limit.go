@@ -6,18 +6,19 @@ import (
 	"sync"
 )
 
-// Bounds of the connections that are open at once. Whoever opens more and more of them takes no file from devices, and,
-// from another machine, no turn from others.
+// Bounds of the connections that are open at once. Whoever opens more and more of them takes no file from devices, and no
+// turn from others.
 const (
 	maxConnections           = 512
 	maxConnectionsPerAddress = 64 // loopback is exempt
 )
 
 // limited takes a connection only when less than a number of them are open, and closes those that are too many from one
-// address at once.
+// address at once. When all places are taken, evict makes one free; when it cannot, the connection waits for one.
 type limited struct {
 	net.Listener
 	perAddress int
+	evict      func() bool // ends a connection that has no request; false: there is none
 	slots      chan struct{}
 	closed     chan struct{}
 	once       sync.Once
@@ -26,29 +27,51 @@ type limited struct {
 	open map[netip.Prefix]int // of addresses that have any
 }
 
-func limit(l net.Listener, connections, perAddress int) *limited {
+func limit(l net.Listener, connections, perAddress int, evict func() bool) *limited {
 	return &limited{
-		Listener: l, perAddress: perAddress, slots: make(chan struct{}, connections), closed: make(chan struct{}), open: map[netip.Prefix]int{},
+		Listener: l, perAddress: perAddress, evict: evict,
+		slots: make(chan struct{}, connections), closed: make(chan struct{}), open: map[netip.Prefix]int{},
 	}
 }
 
 // Accept implements net.Listener.
 func (l *limited) Accept() (net.Conn, error) {
-	select {
-	case l.slots <- struct{}{}:
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
 	for {
 		c, err := l.Listener.Accept()
 		if err != nil {
-			<-l.slots
 			return nil, err
 		}
-		if address := addressOf(c.RemoteAddr().String()); l.enter(address) {
-			return &slotted{Conn: c, leave: sync.OnceFunc(func() { l.leave(address) })}, nil
+		address := addressOf(c.RemoteAddr().String())
+		if !l.enter(address) {
+			_ = c.Close()
+			continue
 		}
-		_ = c.Close()
+		if !l.place() {
+			l.exit(address)
+			_ = c.Close()
+			return nil, net.ErrClosed
+		}
+		return &slotted{Conn: c, leave: sync.OnceFunc(func() { l.leave(address) })}, nil
+	}
+}
+
+// place takes one of the places, and reports false when the listener was closed before one was free.
+func (l *limited) place() bool {
+	for {
+		select {
+		case l.slots <- struct{}{}:
+			return true
+		default:
+		}
+		if l.evict() {
+			continue
+		}
+		select {
+		case l.slots <- struct{}{}:
+			return true
+		case <-l.closed:
+			return false
+		}
 	}
 }
 
@@ -62,12 +85,16 @@ func (l *limited) enter(address netip.Prefix) bool {
 	return true
 }
 
-func (l *limited) leave(address netip.Prefix) {
+func (l *limited) exit(address netip.Prefix) {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.open[address]--; l.open[address] == 0 {
 		delete(l.open, address)
 	}
-	l.mu.Unlock()
+}
+
+func (l *limited) leave(address netip.Prefix) {
+	l.exit(address)
 	<-l.slots
 }
 

@@ -81,7 +81,8 @@ func listen(p Params, secure bool) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("HTTP cannot listen on %s: %w; choose another address with --http", p.Addr, errors.Unwrap(err))
 	}
-	s := &Server{params: p, listener: limit(l, maxConnections, maxConnectionsPerAddress), scheme: "http", closing: make(chan struct{}), done: make(chan struct{})}
+	s := &Server{params: p, scheme: "http", closing: make(chan struct{}), done: make(chan struct{})}
+	s.listener = limit(l, maxConnections, maxConnectionsPerAddress, s.arrivals.evict)
 	if secure {
 		s.scheme = "https"
 	}
@@ -153,8 +154,8 @@ func (s *Server) serve() {
 func (s *Server) handler() http.Handler {
 	p := s.params
 	protection := http.NewCrossOriginProtection()
-	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		(&web.Error{Status: http.StatusForbidden, Code: web.CodeForbidden, Message: "A web page of another origin may not ask this"}).Write(w)
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		turnAway(w, r, &web.Error{Status: http.StatusForbidden, Code: web.CodeForbidden, Message: "A web page of another origin may not ask this"})
 	}))
 	guard := &guard{account: p.Account, now: p.Now, closing: s.closing}
 	return observed(p.Metrics, onlyHosts(p.Hosts, protection.Handler(s.routes(guard))))

@@ -118,7 +118,7 @@ func TestRequestsThatNoClientSendsAreAnswered(t *testing.T) {
 func TestConnectionsAreBounded(t *testing.T) {
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	l := limit(inner, 2, 1)
+	l := limit(inner, 2, 1, func() bool { return false })
 	accepted := make(chan net.Conn)
 	ended := make(chan error, 1)
 	go func() {
@@ -155,7 +155,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 }
 
 func TestNoOtherMachineTakesAllConnections(t *testing.T) {
-	l := limit(nil, 100, 2)
+	l := limit(nil, 100, 2, nil)
 	far, other, near := netip.MustParsePrefix("192.0.2.1/32"), netip.MustParsePrefix("192.0.2.2/32"), netip.MustParsePrefix("127.0.0.1/32")
 	require.True(t, l.enter(far))
 	require.True(t, l.enter(far))
@@ -265,4 +265,44 @@ func TestConnectionsThatSayNothingDoNotHoldUpTheEnd(t *testing.T) {
 	defer cancel()
 	require.NoError(t, s.Close(ctx))
 	require.NoError(t, s.Close(ctx), "twice is no fault")
+}
+
+// Whoever has a request is served, however many connections have none: those that never said anything, those that trickle a
+// request, and those that were answered and stay.
+func TestConnectionsWithoutARequestKeepNobodyOut(t *testing.T) {
+	for name, say := range map[string]string{
+		"silent": "", "slow": "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: ", "answered": "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t, nil)
+			for range maxConnections + 50 {
+				c, err := net.Dial("tcp", s.listener.Addr().String())
+				require.NoError(t, err)
+				defer c.Close()
+				_, err = c.Write([]byte(say))
+				require.NoError(t, err)
+				if name == "answered" {
+					require.NoError(t, c.SetReadDeadline(time.Now().Add(10*time.Second)))
+					_, err = bufio.NewReader(c).ReadString('\n')
+					require.NoError(t, err)
+				}
+			}
+			began := time.Now()
+			require.Equal(t, "HTTP/1.1 200 OK", raw(t, s, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+			require.Less(t, time.Since(began), headerTimeout/2)
+		})
+	}
+}
+
+// A body that is announced and never sent holds no connection of someone who is not let in.
+func TestTheBodyOfWhoIsTurnedAwayIsNotWaitedFor(t *testing.T) {
+	s := serve(t, nil)
+	for want, header := range map[string]string{
+		"HTTP/1.1 401": "Host: localhost\r\n", "HTTP/1.1 421": "Host: evil.example\r\n", "HTTP/1.1 403": "Host: localhost\r\nOrigin: http://evil.example\r\n",
+	} {
+		began := time.Now()
+		line := raw(t, s, "POST /v1/things HTTP/1.1\r\n"+header+"Content-Length: 1000\r\n\r\n")
+		require.Equal(t, want, line[:min(len(line), len(want))])
+		require.Less(t, time.Since(began), headerTimeout)
+	}
 }
