@@ -199,3 +199,44 @@ func TestAnOlderStateNeverFollowsANewerOne(t *testing.T) {
 		p.silent()
 	}
 }
+
+// A subscription that is lowered to QoS 0 gets no state, but has had one that is newer than what is still on its way.
+func TestAnOlderStateDoesNotComeWhenASubscriptionIsLowered(t *testing.T) {
+	d := &documents{}
+	l := newMemoryLog()
+	g := serve(t, withDocuments(d), withLog(l))
+	c, _ := g.connect("d", true)
+	p, _ := g.connect("p", true)
+	hold := make(chan struct{})
+	l.mu.Lock()
+	l.hold = hold
+	l.mu.Unlock()
+	p.publish("busy", "x", 1, 1, true)
+	g.until("it is being stored", func() bool {
+		g.hub.sequencer.mu.Lock()
+		defer g.hub.sequencer.mu.Unlock()
+		return g.hub.sequencer.running && len(g.hub.sequencer.waiting) == 0
+	})
+	high := wire.AppendSubscribe(nil, 1, wire.Subscription{Filter: "sync/docs/x", QoS: 1})
+	c.send(wire.AppendSubscribe(high, 2, wire.Subscription{Filter: "sync/docs/x", QoS: 0}))
+	g.until("both wait", func() bool {
+		g.hub.sequencer.mu.Lock()
+		defer g.hub.sequencer.mu.Unlock()
+		return len(g.hub.sequencer.waiting) == 2
+	})
+	d.set("IS1", "sync/docs/x", "1", nil)
+	d.set("IS1", "sync/docs/x", "2", nil)
+	close(hold)
+	var got []string
+	for len(got) < 3 {
+		k, err := c.read(patience)
+		require.NoError(t, err)
+		if k.kind() == wire.PUBLISH {
+			got = append(got, string(k.publish().Payload))
+			continue
+		}
+		got = append(got, "SUBACK")
+	}
+	assert.ElementsMatch(t, []string{"SUBACK", "SUBACK", "2"}, got)
+	c.silent()
+}

@@ -179,6 +179,7 @@ func (s *session) subscribe(filter string, to granted) (old granted, had bool) {
 		s.filters = map[string]granted{}
 	}
 	old, had = s.filters[filter]
+	to.after = max(to.after, old.after) // also if no state is sent now, what came with the last one is not sent again
 	s.filters[filter] = to
 	s.mu.Unlock()
 	if !had || old.qos != to.qos {
