@@ -176,9 +176,13 @@ func (w *Webhooks) makeRoom(s *service, e *record) {
 
 // dropExpired drops the events that are too old.
 func (w *Webhooks) dropExpired(s *service, now time.Time) {
+	before := s.tally.DroppedExpired
 	for e := s.oldest(); e != nil && now.Sub(e.Queued) > w.settings.MaxAge; e = s.oldest() {
 		s.tally.DroppedExpired++
 		w.forget(s, e)
+	}
+	if dropped := s.tally.DroppedExpired - before; dropped > 0 {
+		w.params.Logger.Warn("webhooks are given up: their receiver could not be reached for too long", "service", s.sid, "dropped", dropped)
 	}
 }
 

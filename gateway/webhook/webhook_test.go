@@ -328,6 +328,9 @@ func TestEventsThatAreTooOldAreDropped(t *testing.T) {
 	w := newWorld(t, r.URL, s)
 	w.enqueue(w.update("ET1", 1), w.update("ET2", 1), w.update("ET3", 1))
 	within(t, "all expired", func() bool { s := w.status(); return s.Queued == 0 && s.DroppedExpired == 3 })
+	within(t, "told in the log", func() bool {
+		return strings.Contains(w.log.String(), "given up") && strings.Contains(w.log.String(), w.service)
+	})
 }
 
 func TestARedirectIsNotFollowed(t *testing.T) {

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -38,6 +40,25 @@ type world struct {
 	hooks    *Webhooks
 	service  string
 	settings Settings
+	log      notes
+}
+
+// notes is a log that can be read while it is written.
+type notes struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (n *notes) Write(line []byte) (int, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.text.Write(line)
+}
+
+func (n *notes) String() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.text.String()
 }
 
 // quick are settings under which nothing takes long.
@@ -67,7 +88,7 @@ func (w *world) open() {
 	if w.registry, err = registry.Open(context.Background(), registry.Params{Store: w.store}); err != nil {
 		w.t.Fatal(err)
 	}
-	if w.hooks, err = Open(context.Background(), Params{Store: w.store, Registry: w.registry, Settings: w.settings}); err != nil {
+	if w.hooks, err = Open(context.Background(), Params{Store: w.store, Registry: w.registry, Settings: w.settings, Logger: slog.New(slog.NewTextHandler(&w.log, nil))}); err != nil {
 		w.t.Fatal(err)
 	}
 }
