@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -112,7 +113,17 @@ func holds(lock string) bool {
 	if runtime.GOOS == "windows" {
 		return true // it was found
 	}
-	return process.Signal(syscall.Signal(0)) == nil // nothing is sent: it only asks
+	return process.Signal(syscall.Signal(0)) == nil && !ended(pid) // nothing is sent: it only asks
+}
+
+// ended reports whether a process has ended and only waits for its parent to take note, as one that was killed does.
+func ended(pid int) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)) // Linux alone
+	if err != nil {
+		return false
+	}
+	_, after, found := bytes.Cut(text[max(bytes.LastIndexByte(text, ')'), 0):], []byte(") "))
+	return found && len(after) > 0 && (after[0] == 'Z' || after[0] == 'X')
 }
 
 func isLoopback(host string) bool {
