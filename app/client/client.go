@@ -194,7 +194,7 @@ func (c *Client) send(ctx context.Context, r request, address string, into any) 
 		return nil
 	}
 	if err := json.NewDecoder(bytes.NewReader(body)).Decode(into); err != nil {
-		return fmt.Errorf("%s does not answer as a gateway does: %w", c.base.Host, err)
+		return fmt.Errorf("%s does not answer as a gateway does: %w; check the address", c.base.Host, err)
 	}
 	return nil
 }

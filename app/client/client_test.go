@@ -142,6 +142,16 @@ func pages(devices int) http.HandlerFunc {
 	}
 }
 
+func TestAGatewayWithoutHTTPSIsSaidToBeOne(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	c := dial(t, Params{URL: "https" + strings.TrimPrefix(server.URL, "http"), AccountSID: account, AuthToken: token})
+	_, err := c.Device(t.Context(), "default", "lamp")
+	if err == nil || errors.Is(err, ErrUnanswered) || !strings.Contains(err.Error(), "begins with http or https") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestAllPagesAreReadFromTheGatewayThatWasNamed(t *testing.T) {
 	for _, n := range []int{0, 1, 100, 101, 250} {
 		c := answering(t, pages(n))

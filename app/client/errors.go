@@ -116,6 +116,8 @@ func (c *Client) unreachable(err error) error {
 		return fmt.Errorf("the certificate of %s is not trusted: %w; name the gateway's root.pem with --root", c.base.Host, untrusted.Err)
 	case errors.As(err, &op) && op.Op == "dial", errors.As(err, &lookup):
 		return &NotRunningError{DataDir: c.params.DataDir, URL: c.params.URL, Err: root(err)}
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return fmt.Errorf("%s does not answer as a gateway does: it speaks no https; check the address, and whether it begins with http or https", c.base.Host)
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%w from the gateway at %s within %v; see whether it is busy", ErrUnanswered, c.base.Host, c.params.Timeout)
 	}

@@ -30,7 +30,7 @@ func all[T any](ctx context.Context, c *Client, path string, query url.Values, k
 			}
 			var records []T
 			if err := json.Unmarshal(got.records, &records); err != nil {
-				yield(none, fmt.Errorf("%s does not answer as a gateway does: %w", c.base.Host, err))
+				yield(none, fmt.Errorf("%s does not answer as a gateway does: %w; check the address", c.base.Host, err))
 				return
 			}
 			for _, record := range records {

@@ -100,7 +100,7 @@ func (a *deviceAdd) create(ctx context.Context, c call) (client.Device, error) {
 	case errors.Is(err, client.ErrNotFound):
 		return d, &missingError{what: "fleet", id: a.Fleet}
 	case errors.Is(err, client.ErrConflict):
-		return d, fmt.Errorf("device %s: %w; choose another name, or see it with: gatehouse device show", visible(a.Name), err)
+		return d, fmt.Errorf("device %s: %w; choose another name, or see it with: gatehouse device list", visible(a.Name), err)
 	case errors.Is(err, client.ErrUnanswered), errors.Is(err, context.Canceled):
 		return d, fmt.Errorf("device %s may have been added without a credential: %w; see gatehouse device list", visible(a.Name), err)
 	}

@@ -19,6 +19,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/alecthomas/kong"
 
@@ -166,7 +167,7 @@ func exitCode(err error) int {
 		return ExitInUse
 	case errors.As(err, &damaged):
 		return ExitDamaged
-	case errors.As(err, &taken):
+	case errors.As(err, &taken), errors.Is(err, syscall.EADDRINUSE): // of MQTT, or of HTTP
 		return ExitPortTaken
 	}
 	return ExitFailure

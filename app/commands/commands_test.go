@@ -222,6 +222,18 @@ func TestATakenPortNamesItsHolderAndAnother(t *testing.T) {
 	}
 }
 
+func TestATakenPortOfHTTPHasTheSameExitCode(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	code, out, errs, _ := run("serve", "--data", t.TempDir(), "--mqtt", "127.0.0.1:0", "--http", l.Addr().String())
+	if code != ExitPortTaken || out != "" || strings.Count(errs, "\n") != 1 || !strings.Contains(errs, l.Addr().String()) || !strings.Contains(errs, "--http") {
+		t.Errorf("code %d, out %q, err %q", code, out, errs)
+	}
+}
+
 // slow is a reporter that nobody reads.
 type slow struct {
 	lines
