@@ -213,6 +213,9 @@ func (h *Hub) end(s *session) *Conn {
 	if h.sessions[s.device] == s {
 		delete(h.sessions, s.device)
 	}
+	s.mu.Lock()
+	s.ended = true // it takes no more filters: a SUBSCRIBE may be on its way through the sequencer
+	s.mu.Unlock()
 	s.unindex()
 	return s.finish()
 }
