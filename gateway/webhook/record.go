@@ -54,12 +54,15 @@ func (r *record) parameters(accountSID string) url.Values {
 			form.Set(name, value)
 		}
 	}
+	removed := strings.HasSuffix(string(r.Type), "_removed")
 	set("EndpointId", r.EndpointID)
 	if prefix := prefixes[r.Kind]; prefix != "" {
 		set(prefix+"Sid", r.ObjectSID)
 		set(prefix+"UniqueName", r.UniqueName)
 		set(prefix+"Revision", r.Revision)
-		set(prefix+"Data", string(r.Data))
+		if !removed {
+			set(prefix+"Data", string(r.Data))
+		}
 	}
 	if !r.HasItem {
 		return form
@@ -69,7 +72,7 @@ func (r *record) parameters(accountSID string) url.Values {
 	} else {
 		form.Set("ItemKey", r.ItemKey)
 	}
-	if !strings.HasSuffix(string(r.Type), "_removed") {
+	if !removed {
 		set("ItemData", string(r.ItemData))
 	}
 	set("ItemRevision", r.ItemRevision)

@@ -25,7 +25,7 @@ func TestParametersAreThoseOfTheContract(t *testing.T) {
 			Type: objects.DocumentCreated, ServiceSID: "IS1", Identity: "system", Kind: objects.Document, ObjectSID: "ET1", UniqueName: "a b", Revision: "0", Data: []byte(`{"a":"é"}`),
 		}, common + `DocumentSid=ET1&DocumentUniqueName=a b&DocumentRevision=0&DocumentData={"a":"é"}&EventType=document_created&Identity=system`},
 		{"a document that a device removed", objects.Event{
-			Type: objects.DocumentRemoved, ServiceSID: "IS1", Identity: "lamp", EndpointID: "TH1", Kind: objects.Document, ObjectSID: "ET1", Revision: "a",
+			Type: objects.DocumentRemoved, ServiceSID: "IS1", Identity: "lamp", EndpointID: "TH1", Kind: objects.Document, ObjectSID: "ET1", Revision: "a", Data: []byte(`1`),
 		}, common + `DocumentSid=ET1&DocumentRevision=a&EventType=document_removed&Identity=lamp&EndpointId=TH1`},
 		{"a list", objects.Event{
 			Type: objects.ListCreated, ServiceSID: "IS1", Identity: "system", Kind: objects.List, ObjectSID: "ES1", UniqueName: "log", Revision: "0",
