@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -9,7 +10,6 @@ import (
 	"sync/atomic"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // Entry is a key with its value. The revision rises with every write to the bucket; it serves Update only.
@@ -93,9 +93,9 @@ func (b *Bucket) All(ctx context.Context) ([]Entry, error) {
 		return nil, fmt.Errorf("read bucket %s: %w", b.name, ErrClosed)
 	}
 	entries := []Entry{}
-	err := engine.read(ctx, b.name, func(e jetstream.KeyValueEntry) {
-		if e.Operation() == jetstream.KeyValuePut && !strings.HasPrefix(e.Key(), redoPrefix) {
-			entries = append(entries, Entry{Key: e.Key(), Value: e.Value(), Revision: e.Revision()})
+	err := engine.scanBucket(b.name, b.written, b.store.params.Timeout, func(e Entry, deleted bool) {
+		if !deleted && !strings.HasPrefix(e.Key, redoPrefix) {
+			entries = append(entries, e)
 		}
 	})
 	if err != nil {
@@ -111,34 +111,31 @@ func (b *Bucket) load(ctx context.Context) error {
 		return fmt.Errorf("read bucket %s: %w", b.name, ErrClosed)
 	}
 	b.keys, b.live, b.loaded, b.pending, b.markers, b.needed = map[string]held{}, state{}, []Entry{}, map[int]part{}, 0, 0
+	state, err := engine.state(ctx, bucketStream(b.name))
+	if err != nil {
+		return fmt.Errorf("read bucket %s: %w", b.name, err)
+	}
 	var broken error
-	err := engine.read(ctx, b.name, func(e jetstream.KeyValueEntry) {
-		if e.Operation() != jetstream.KeyValuePut {
+	err = engine.scanBucket(b.name, state.LastSeq, b.store.params.Timeout, func(e Entry, deleted bool) {
+		if deleted {
 			b.markers++
 			return
 		}
-		d := digestEntry(subjectPrefix(b.name)+e.Key(), e.Value())
-		b.keys[e.Key()] = held{revision: e.Revision(), digest: d}
+		d := digestEntry(subjectPrefix(b.name)+e.Key, e.Value)
+		b.keys[e.Key] = held{revision: e.Revision, digest: d}
 		b.live.add(d)
-		if strings.HasPrefix(e.Key(), redoPrefix) {
-			if err := b.addPart(e.Key(), e.Value()); err != nil {
+		if strings.HasPrefix(e.Key, redoPrefix) {
+			if err := b.addPart(e.Key, e.Value); err != nil {
 				broken = err
 			}
 			return
 		}
-		b.loaded = append(b.loaded, Entry{Key: e.Key(), Value: e.Value(), Revision: e.Revision()})
+		b.loaded = append(b.loaded, e)
 	})
-	if err == nil {
-		err = broken
-	}
-	if err == nil {
-		var state jetstream.StreamState
-		state, err = engine.state(ctx, bucketStream(b.name))
-		b.last, b.written = state.LastSeq, state.LastSeq
-	}
-	if err != nil {
+	if err = errors.Join(err, broken); err != nil {
 		return fmt.Errorf("read bucket %s: %w", b.name, err)
 	}
+	b.last, b.written = state.LastSeq, state.LastSeq
 	b.commits.reset(0)
 	if b.sweepDue() {
 		b.store.tellSweep()

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -16,9 +15,6 @@ import (
 
 // MaxValue bounds the value of an entry in bytes.
 const MaxValue = 512 << 10
-
-// readTimeout bounds the reading of a whole bucket.
-const readTimeout = time.Minute
 
 // engine is a NATS server without listener and a connection to it.
 type engine struct {
@@ -76,35 +72,6 @@ func (e *engine) create(ctx context.Context, bucket string) error {
 		Bucket: bucket, History: 1, Storage: jetstream.FileStorage, MaxValueSize: 2 * MaxValue,
 	})
 	return err
-}
-
-// read calls add for each key's newest entry, deleted ones included.
-func (e *engine) read(ctx context.Context, bucket string, add func(jetstream.KeyValueEntry)) error {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	kv, err := e.js.KeyValue(ctx, bucket)
-	if err != nil {
-		return err
-	}
-	watcher, err := kv.WatchAll(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = watcher.Stop() }()
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case entry, ok := <-watcher.Updates():
-			if !ok {
-				return errors.New("the engine ended the watch")
-			}
-			if entry == nil {
-				return nil
-			}
-			add(entry)
-		}
-	}
 }
 
 // createLog makes the stream of a log: its records are removed by Trim only.

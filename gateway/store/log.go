@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
-	"time"
 
 	"github.com/nats-io/nats.go"
 )
@@ -178,7 +177,7 @@ func (l *Log) Get(seq uint64) ([]byte, error) {
 	if engine == nil {
 		return nil, fmt.Errorf("record %d of %s: %w", seq, l.name, ErrClosed)
 	}
-	msg, err := engine.conn.Request(l.getSubject(), []byte(`{"seq":`+strconv.FormatUint(seq, 10)+`,"no_hdr":true}`), l.store.params.Timeout)
+	msg, err := engine.conn.Request(getSubject(logStream(l.name)), []byte(`{"seq":`+strconv.FormatUint(seq, 10)+`,"no_hdr":true}`), l.store.params.Timeout)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("record %d of %s: %w", seq, l.name, err)
@@ -190,14 +189,7 @@ func (l *Log) Get(seq uint64) ([]byte, error) {
 	return msg.Data, nil
 }
 
-func (l *Log) getSubject() string { return "$JS.API.DIRECT.GET." + logStream(l.name) }
-
 // Of how much Read asks the engine at a time.
-const (
-	readRecords = 256
-	readBytes   = 4 << 20
-)
-
 // Read hands out the records from the given number, or from the first if that is later, to the one that was the last when it
 // was called, in order. It ends with the error of each. A record is each's to keep. It may be called beside Append.
 func (l *Log) Read(from uint64, each func(seq uint64, record []byte) error) error {
@@ -210,61 +202,27 @@ func (l *Log) Read(from uint64, each func(seq uint64, record []byte) error) erro
 	if engine == nil {
 		return fmt.Errorf("read log %s: %w", l.name, ErrClosed)
 	}
-	inbox, answers := nats.NewInbox(), make(chan *nats.Msg, readRecords+1)
-	sub, err := engine.conn.ChanSubscribe(inbox, answers)
+	next := from
+	err := engine.scan(logStream(l.name), from, last, l.store.params.Timeout, func(seq uint64, record *nats.Msg) error {
+		if seq != next && !l.trimmed(next) {
+			return fmt.Errorf("record %d is not there", next)
+		}
+		next = seq + 1
+		return each(seq, record.Data)
+	})
+	if err == nil && next <= last && !l.trimmed(last) {
+		err = fmt.Errorf("record %d is not there", next)
+	}
 	if err != nil {
 		return fmt.Errorf("read log %s: %w", l.name, err)
-	}
-	defer func() { _ = sub.Unsubscribe() }()
-	for from <= last {
-		want := min(readRecords, last-from+1)
-		request := fmt.Appendf(nil, `{"seq":%d,"batch":%d,"max_bytes":%d}`, from, want, readBytes)
-		if err := engine.conn.PublishRequest(l.getSubject(), inbox, request); err != nil {
-			return fmt.Errorf("read log %s: %w", l.name, err)
-		}
-		next, err := l.readBatch(answers, from, each)
-		if err != nil {
-			return err
-		}
-		if next == from {
-			// Trimmed meanwhile.
-			if first, _, _ = l.Bounds(); first <= from {
-				return fmt.Errorf("read log %s: record %d is not there", l.name, from)
-			}
-			next = first
-		}
-		from = next
 	}
 	return nil
 }
 
-// readBatch hands out what the engine answers to one request, and tells what comes next.
-func (l *Log) readBatch(answers <-chan *nats.Msg, next uint64, each func(uint64, []byte) error) (uint64, error) {
-	timeout := time.NewTimer(l.store.params.Timeout)
-	defer timeout.Stop()
-	for {
-		select {
-		case msg := <-answers:
-			if status := msg.Header.Get("Status"); status == "204" || status == "404" {
-				return next, nil
-			} else if status != "" {
-				return 0, fmt.Errorf("read log %s: the engine says %s %s", l.name, status, msg.Header.Get("Description"))
-			}
-			seq, err := strconv.ParseUint(msg.Header.Get("Nats-Sequence"), 10, 64)
-			if err != nil {
-				return 0, fmt.Errorf("read log %s: %w", l.name, err)
-			}
-			if first, _, _ := l.Bounds(); seq != next && first <= next {
-				return 0, fmt.Errorf("read log %s: record %d is not there", l.name, next)
-			}
-			if err := each(seq, msg.Data); err != nil {
-				return 0, err
-			}
-			next = seq + 1
-		case <-timeout.C:
-			return 0, fmt.Errorf("read log %s: the engine did not answer within %v", l.name, l.store.params.Timeout)
-		}
-	}
+// trimmed reports whether a record was removed by Trim, perhaps a moment ago.
+func (l *Log) trimmed(seq uint64) bool {
+	first, _, _ := l.Bounds()
+	return seq < first
 }
 
 // sync makes the records so far durable, and tells the number of the last. The caller is committing.

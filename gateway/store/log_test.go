@@ -329,4 +329,11 @@ func TestTheLargestRecordIsKeptAndALargerOneRefused(t *testing.T) {
 			t.Fatalf("record %d: %d bytes, %v", seq, len(got), err)
 		}
 	}
+	read := 0
+	require.NoError(t, l.Read(1, func(_ uint64, record []byte) error {
+		require.True(t, bytes.Equal(record, large))
+		read++
+		return nil
+	}))
+	require.Equal(t, 3, read)
 }

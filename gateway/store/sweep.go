@@ -25,6 +25,9 @@ const (
 	sweepFrom  = 2000
 )
 
+// sweepTimeout bounds the removal of markers; the rest waits for the next sweep.
+const sweepTimeout = time.Minute
+
 // sweepDue reports whether a bucket has enough markers. The caller holds mu.
 func (b *Bucket) sweepDue() bool { return b.markers >= max(sweepFrom, len(b.keys), 2*b.needed) }
 
@@ -116,7 +119,7 @@ func (b *Bucket) sweep(ctx context.Context) (removed int, err error) {
 	if err := syncFolder(blocksFolder(b.store.root(), bucketStream(b.name))); err != nil {
 		return 0, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
 	defer cancel()
 	stream, err := engine.js.Stream(ctx, bucketStream(b.name))
 	if err != nil {
