@@ -167,7 +167,7 @@ func (c *Conn) detach() {
 	c.dead, c.control = true, nil
 	if s.conn == c {
 		s.conn, s.since = nil, h.now()
-		s.fleeting, s.fleetingBytes = queue[fleeting]{}, 0
+		s.dropFleeting()
 		s.here.Store(false)
 	}
 	s.wakePublishers()

@@ -8,6 +8,7 @@ import "gatehouse/gateway/wire"
 type outbox struct {
 	fleeting      queue[fleeting]
 	fleetingBytes int
+	stateBytes    int // of fleetingBytes, what is retained
 	queued        queue[item]
 	inFlight      []item
 	resend        int    // inFlight[resend:] must be sent again before anything new
@@ -16,16 +17,31 @@ type outbox struct {
 	dupThrough    uint64 // messages up to here may have been sent on an earlier connection
 }
 
-// putFleeting queues a QoS 0 message and drops the oldest beyond a bound in bytes, but never the last.
-func (o *outbox) putFleeting(m *Message, retain bool, bound int) (dropped uint64) {
+// putFleeting queues a QoS 0 message and drops the oldest beyond a bound in bytes, but never the last. What is retained has a
+// bound of its own: it comes all at once for a new subscription, and its payloads are in memory anyway.
+func (o *outbox) putFleeting(m *Message, retain bool, bound, stateBound int) (dropped uint64) {
 	o.fleeting.push(fleeting{message: m, after: o.pushed, retain: retain})
 	o.fleetingBytes += m.size()
-	for o.fleetingBytes > bound && o.fleeting.len() > 1 {
-		o.fleetingBytes -= o.fleeting.pop().message.size()
+	if retain {
+		o.stateBytes += m.size()
+	}
+	for (o.fleetingBytes-o.stateBytes > bound || o.stateBytes > stateBound) && o.fleeting.len() > 1 {
+		o.popFleeting()
 		dropped++
 	}
 	return dropped
 }
+
+func (o *outbox) popFleeting() fleeting {
+	f := o.fleeting.pop()
+	o.fleetingBytes -= f.message.size()
+	if f.retain {
+		o.stateBytes -= f.message.size()
+	}
+	return f
+}
+
+func (o *outbox) dropFleeting() { o.fleeting, o.fleetingBytes, o.stateBytes = queue[fleeting]{}, 0, 0 }
 
 // reconnect says that what was sent goes to another connection now.
 func (o *outbox) reconnect() { o.resend, o.dupThrough = 0, o.sent }
@@ -35,8 +51,7 @@ func (o *outbox) reconnect() { o.resend, o.dupThrough = 0, o.sent }
 func (o *outbox) fill(b []byte, limit, window int, level byte, fetched map[*stored]*Message) (filled []byte, messages int, lacking bool) {
 	for len(b) < limit {
 		if f := o.nextFleeting(window); f != nil {
-			it := o.fleeting.pop()
-			o.fleetingBytes -= it.message.size()
+			it := o.popFleeting()
 			b = wire.AppendPublish(b, wire.Message{Topic: it.message.Topic, Payload: it.message.Payload, Retain: it.retain})
 			messages++
 			continue
@@ -208,5 +223,6 @@ func (o *outbox) drop(sh *shelf) {
 			sh.release(it.stored)
 		}
 	})
-	o.fleeting, o.fleetingBytes, o.queued, o.inFlight, o.resend = queue[fleeting]{}, 0, queue[item]{}, nil, 0
+	o.dropFleeting()
+	o.queued, o.inFlight, o.resend = queue[item]{}, nil, 0
 }

@@ -67,7 +67,7 @@ func (s *session) put(m *Message, qos byte, retain bool) (over bool) {
 		return false
 	}
 	if qos == 0 {
-		if dropped := s.putFleeting(m, retain, s.hub.settings.QoS0Bytes); dropped > 0 {
+		if dropped := s.putFleeting(m, retain, s.hub.settings.QoS0Bytes, s.hub.settings.RetainedBytes); dropped > 0 {
 			s.dropped += dropped
 			s.hub.totals.dropped.Add(dropped)
 		}
