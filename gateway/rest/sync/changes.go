@@ -59,7 +59,7 @@ func showChange(c objects.Change) changeBody {
 //	wait    seconds to wait until something happens, 0 to 60; default 0
 //
 // The answer is {"changes": […], "after": N}, oldest first, at most 500 of them; what is asked for next is after N. The
-// gateway remembers the last 10 000 changes of all services: who asks too late misses some.
+// gateway remembers the last 10 000 changes of all services, or 32 MiB of them: who asks too late misses some.
 func (a *api) changes(r *web.Request, s registry.Service) (web.Response, error) {
 	f := r.Form()
 	after := a.objects.LastChange()
