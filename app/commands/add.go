@@ -98,7 +98,7 @@ func (a *deviceAdd) create(ctx context.Context, c call) (client.Device, error) {
 	case err == nil:
 		return d, nil
 	case errors.Is(err, client.ErrNotFound):
-		return d, &missingError{what: "fleet", id: a.Fleet}
+		return d, &missingError{what: "fleet", id: a.Fleet, advice: fleetAdvice}
 	case errors.Is(err, client.ErrConflict):
 		return d, fmt.Errorf("device %s: %w; choose another name, or see it with: gatehouse device list", visible(a.Name), err)
 	case errors.Is(err, client.ErrUnanswered), errors.Is(err, context.Canceled):

@@ -146,7 +146,7 @@ func (l *deviceList) Run(to streams) error {
 		}
 		switch {
 		case !found:
-			return &missingError{what: "deployment", id: l.Deployment}
+			return &missingError{what: "deployment", id: l.Deployment, advice: "gatehouse device show DEVICE shows that of a device"}
 		case c.json:
 			return nil
 		}

@@ -23,7 +23,7 @@ func (f inFleet) fleets(ctx context.Context, c call) ([]client.Fleet, error) {
 	if f.Fleet != "" {
 		fleet, err := c.Client.Fleet(ctx, f.Fleet)
 		if err != nil {
-			return nil, about("fleet", f.Fleet, "gatehouse device list shows the fleets that have devices", err)
+			return nil, about("fleet", f.Fleet, fleetAdvice, err)
 		}
 		return []client.Fleet{fleet}, nil
 	}
@@ -97,6 +97,9 @@ func deployment(ctx context.Context, c call, fleetSID, id string) (string, error
 	}
 	switch len(found) {
 	case 0:
+		if len(known) == 0 {
+			return "", &missingError{what: "deployment", id: id, advice: "its fleet has none"}
+		}
 		slices.Sort(known)
 		return "", &missingError{what: "deployment", id: id, advice: "there are: " + visible(strings.Join(known, ", "))}
 	case 1:
@@ -104,6 +107,9 @@ func deployment(ctx context.Context, c call, fleetSID, id string) (string, error
 	}
 	return "", usage("%d deployments are named %s; give the SID of one: %s", len(found), visible(id), strings.Join(found, ", "))
 }
+
+// fleetAdvice is what to do when there is no such fleet.
+const fleetAdvice = "gatehouse device list shows the fleets that have devices"
 
 // missingError says that what a command is about does not exist.
 type missingError struct{ what, id, advice string }

@@ -70,7 +70,7 @@ func (s inService) said(p syncPath, err error) error {
 	case !errors.As(err, &answered):
 		return err
 	case answered.Code == codeNoService:
-		return &missingError{what: "Sync service", id: s.Service}
+		return &missingError{what: "Sync service", id: s.Service, advice: "give the SID of one with --service"}
 	case errors.Is(err, client.ErrNotFound):
 		return &missingError{what: "object", id: p.String(), advice: "see gatehouse object get " + strings.SplitN(p.String(), "/", 2)[0]}
 	case answered.Status == 412:

@@ -182,7 +182,11 @@ func checkType(header http.Header) error {
 	if err == nil && kind == "application/x-www-form-urlencoded" && (charset == "" || charset == "utf-8") && (encoding == "" || encoding == "identity") {
 		return nil
 	}
-	return &Error{Status: http.StatusUnsupportedMediaType, Code: CodeMediaType, Message: "The body must be application/x-www-form-urlencoded in UTF-8, neither compressed nor of type " + quoted(given)}
+	is := "it is of type " + quoted(given)
+	if encoding != "" && encoding != "identity" {
+		is = "its Content-Encoding is " + quoted(encoding)
+	}
+	return &Error{Status: http.StatusUnsupportedMediaType, Code: CodeMediaType, Message: "The body must be application/x-www-form-urlencoded, in UTF-8 and not compressed; " + is}
 }
 
 func quoted(text string) string { return strconv.QuoteToASCII(clip(text)) }
