@@ -94,9 +94,14 @@ func (g *Gateway) report() {
 	}
 }
 
-// reconcile discards sessions that rest on nothing any more: the process may have died between a change of the registry
-// and what follows from it.
+// reconcile discards sessions and retained messages that rest on nothing any more: the process may have died between a
+// change of the registry and what follows from it.
 func (g *Gateway) reconcile() {
+	for _, service := range g.hub.Services() {
+		if _, found := g.registry.Service(service); !found {
+			g.hub.DropService(service)
+		}
+	}
 	for _, s := range g.hub.Sessions() {
 		if !g.stands(s.DeviceSID, s.ServiceSID) {
 			g.hub.DropSessionOf(s.DeviceSID, s.ServiceSID)

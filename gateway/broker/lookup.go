@@ -13,3 +13,14 @@ func (h *Hub) Of(deviceSID string) (serviceSID string, attemptID uint64, found b
 	defer s.mu.Unlock()
 	return s.service.sid, s.hello.AttemptID, true
 }
+
+// Services are the Sync services that have a session or a retained message, or had one since the hub was opened.
+func (h *Hub) Services() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	sids := make([]string, 0, len(h.services))
+	for sid := range h.services {
+		sids = append(sids, sid)
+	}
+	return sids
+}
