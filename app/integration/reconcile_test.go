@@ -14,7 +14,13 @@ func TestWhatRestedOnADeletedServiceIsGoneAlthoughTheProcessDiedInBetween(t *tes
 	dir := t.TempDir()
 	g := openHTTP(t, dir)
 	d, twin, o := device(t, g, "lamp")
-	service, _ := g.Registry().EffectiveService(d)
+	service, err := g.Registry().CreateService(t.Context(), "", "doomed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.Registry().UpdateDeployment(t.Context(), d.DeploymentSID, nil, &service.SID); err != nil {
+		t.Fatal(err)
+	}
 	expect(t, g, twin, o, 0, cause.Accepted)
 	if _, err := twin.Subscribe(t.Context(), "a/b", 1); err != nil {
 		t.Fatal(err)
@@ -38,7 +44,7 @@ func TestWhatRestedOnADeletedServiceIsGoneAlthoughTheProcessDiedInBetween(t *tes
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.DeleteService(t.Context(), service); err != nil {
+	if err := r.DeleteService(t.Context(), service.SID); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {

@@ -68,12 +68,17 @@ func (r *Registry) UpdateFleet(ctx context.Context, fleetSID string, c FleetChan
 	return f, nil
 }
 
-// DeleteFleet deletes a fleet and all in it: devices, deployments, keys and certificates.
+// DeleteFleet deletes a fleet and all in it: devices, deployments, keys and certificates. The fleet "default" stays:
+// [ErrDefault].
 func (r *Registry) DeleteFleet(ctx context.Context, fleetSID string) error {
 	err := r.write(ctx, func(t *transaction) error {
 		m := t.r.memory
-		if _, found := m.fleets[fleetSID]; !found {
+		f, found := m.fleets[fleetSID]
+		switch {
+		case !found:
 			return notFound(KindFleet, fleetSID)
+		case f.UniqueName == defaultName:
+			return ErrDefault
 		}
 		for _, d := range m.devices {
 			if d.FleetSID == fleetSID {

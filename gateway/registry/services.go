@@ -125,11 +125,16 @@ func (r *Registry) ServiceByName(unique string) (Service, bool) {
 	return r.memory.serviceByName(unique)
 }
 
-// DeleteService deletes a Sync service; the deployments that were linked to it have none then.
+// DeleteService deletes a Sync service; the deployments that were linked to it have none then. The service "default" stays:
+// [ErrDefault].
 func (r *Registry) DeleteService(ctx context.Context, serviceSID string) error {
 	err := r.write(ctx, func(t *transaction) error {
-		if _, found := t.r.memory.services[serviceSID]; !found {
+		s, found := t.r.memory.services[serviceSID]
+		switch {
+		case !found:
 			return notFound(KindService, serviceSID)
+		case s.UniqueName == defaultName:
+			return ErrDefault
 		}
 		now := r.stamp()
 		var affected []string

@@ -42,3 +42,14 @@ func TestAServiceKeepsWhatIsSetAndRefusesWhatIsWrong(t *testing.T) {
 	_, err = r.UpdateService(t.Context(), "IS00000000000000000000000000000000", ServiceChange{})
 	require.ErrorIs(t, err, ErrNotFound)
 }
+
+func TestTheDefaultFleetAndServiceStay(t *testing.T) {
+	r, _ := newRegistry(t)
+	s, _ := r.ServiceByName("default")
+	f, _ := r.FleetByName("default")
+	require.ErrorIs(t, r.DeleteService(t.Context(), s.SID), ErrDefault)
+	require.ErrorIs(t, r.DeleteFleet(t.Context(), f.SID), ErrDefault)
+	_, service := r.Service(s.SID)
+	_, fleet := r.Fleet(f.SID)
+	require.True(t, service && fleet)
+}

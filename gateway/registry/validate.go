@@ -21,6 +21,8 @@ const defaultName = "default"
 var (
 	// ErrNotFound means that there is no record with the SID that a call is about.
 	ErrNotFound = errors.New("not found")
+	// ErrDefault means that the default fleet or Sync service was to be deleted, which every account needs.
+	ErrDefault = errors.New("the default one cannot be deleted")
 	// ErrExists is what an [*ExistsError] is.
 	ErrExists = errors.New("exists already")
 )

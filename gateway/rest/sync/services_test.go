@@ -74,15 +74,23 @@ func TestServicesArePagedInBothDirections(t *testing.T) {
 
 func TestDeletingAServiceDeletesWhatIsInItAndUnlinksItsDeployments(t *testing.T) {
 	w := newWorld(t)
-	document := w.must(201, "POST", byName+"/Documents", "UniqueName", "d")
-	w.must(204, "DELETE", services+"/"+w.service)
-	w.refused(404, 54050, "GET", services+"/"+w.service)
-	w.refused(404, 54050, "GET", byName)
-	w.refused(404, 54050, "DELETE", byName)
-	w.refused(404, 54050, "GET", services+"/"+w.service+"/Documents/"+document.text("sid"))
-	for _, d := range w.registry.Deployments(w.registry.Fleets()[0].SID) {
-		require.Empty(t, d.ServiceSID)
-	}
+	service := services + "/" + w.must(201, "POST", services, "FriendlyName", "other").text("sid")
+	other := w.must(200, "GET", service).text("sid")
+	document := w.must(201, "POST", service+"/Documents", "UniqueName", "d")
+	fleet := w.registry.Fleets()[0].SID
+	linked := w.registry.Deployments(fleet)[0].SID
+	_, err := w.registry.UpdateDeployment(t.Context(), linked, nil, &other)
+	require.NoError(t, err)
+	w.must(204, "DELETE", service)
+	w.refused(404, 54050, "GET", service)
+	w.refused(404, 54050, "DELETE", service)
+	w.refused(404, 54050, "GET", service+"/Documents/"+document.text("sid"))
+	d, _ := w.registry.Deployment(linked)
+	require.Empty(t, d.ServiceSID)
+
+	w.refused(409, 20409, "DELETE", byName)
+	w.refused(409, 20409, "DELETE", services+"/"+w.service)
+	w.must(200, "GET", byName)
 }
 
 func TestUnknownPathsAndMethods(t *testing.T) {

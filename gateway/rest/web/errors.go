@@ -115,6 +115,8 @@ func Translate(err error) (answer *Error, known bool) {
 		return Conflict("The " + exists.What + " is already that of " + exists.SID), true
 	case errors.As(err, &refused):
 		return BadParameter("CertificateData", "is no certificate that can be used: "+refused.Reason+". "+refused.Advice), true
+	case errors.Is(err, registry.ErrDefault):
+		return Conflict("The default fleet and the default Sync service cannot be deleted"), true
 	case errors.Is(err, registry.ErrNotFound):
 		return &Error{Status: http.StatusNotFound, Code: CodeNotFound, Message: "The requested resource was not found"}, true
 	case errors.Is(err, store.ErrDown), errors.Is(err, store.ErrClosed):
