@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 
 	"gatehouse/gateway/sid"
@@ -43,7 +44,8 @@ func (c ServiceChange) apply(s *Service) error {
 	return errors.Join(checkFriendlyName(s.FriendlyName), checkWebhookURL(s.WebhookURL))
 }
 
-// checkWebhookURL accepts an absolute http or https URL, or none. Which addresses it may lead to is decided when it is called.
+// checkWebhookURL accepts an absolute http or https URL, or none. Which addresses a name may lead to is decided when it is
+// called.
 func checkWebhookURL(text string) error {
 	if text == "" {
 		return nil
@@ -54,6 +56,9 @@ func checkWebhookURL(text string) error {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return &InvalidError{Field: "WebhookUrl", Reason: "is not an http or https address such as http://127.0.0.1:3000/hook"}
+	}
+	if ip, err := netip.ParseAddr(u.Hostname()); err == nil && ip.Unmap().IsLinkLocalUnicast() {
+		return &InvalidError{Field: "WebhookUrl", Reason: "names a link-local address, which is never called"}
 	}
 	return nil
 }

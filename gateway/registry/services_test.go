@@ -23,9 +23,9 @@ func TestAServiceKeepsWhatIsSetAndRefusesWhatIsWrong(t *testing.T) {
 	require.Equal(t, 1000, got.ReachabilityDebouncingWindow())
 
 	long, short, far := "http://h/"+strings.Repeat("x", 2048), 999, 30001
-	file, relative := "file:///etc/passwd", "/hook"
+	file, relative, near, nearer := "file:///etc/passwd", "/hook", "http://169.254.169.254/latest", "http://[fe80::1%25eth0]/"
 	for field, c := range map[string]ServiceChange{
-		"WebhookUrl": {WebhookURL: &file}, "WebhookUrl ": {WebhookURL: &relative}, "WebhookUrl  ": {WebhookURL: &long},
+		"WebhookUrl   ": {WebhookURL: &near}, "WebhookUrl    ": {WebhookURL: &nearer}, "WebhookUrl": {WebhookURL: &file}, "WebhookUrl ": {WebhookURL: &relative}, "WebhookUrl  ": {WebhookURL: &long},
 		"ReachabilityDebouncingWindow": {ReachabilityDebouncingWindow: &short}, "ReachabilityDebouncingWindow ": {ReachabilityDebouncingWindow: &far},
 	} {
 		_, err := r.UpdateService(t.Context(), s.SID, c)

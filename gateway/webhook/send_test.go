@@ -109,7 +109,7 @@ func TestLinkLocalAddressesAreRefusedWhateverTheNameSays(t *testing.T) {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
-	w := newWorld(t, "http://169.254.169.254/latest", quick())
+	w := newWorld(t, "http://[64:ff9b::a9fe:a9fe]/latest", quick())
 	w.enqueue(w.update("ET1", 1))
 	within(t, "it failed", func() bool { return w.status().Failed > 0 })
 	if s := w.status(); !strings.Contains(s.LastError, ErrRefusedAddress.Error()) || s.Delivered != 0 {
