@@ -29,7 +29,7 @@ type list struct {
 	content *fyne.Container
 }
 
-var columnWidths = []float32{168, 116, 66, 86, 96, 118, 88, 96, 92}
+var columnWidths = []float32{168, 116, 66, 86, 96, 148, 88, 96, 92}
 
 func newList(s *Screen) *list {
 	l := &list{s: s, filter: filter{only: onlyAll}, chips: map[string]*countChip{}}
