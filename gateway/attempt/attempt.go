@@ -90,6 +90,21 @@ type Packet struct {
 	Length   int           `json:"length"`   // of the whole packet, in bytes
 }
 
+// Inputs are what admission judged, without the secret. They never change once they are recorded.
+type Inputs struct {
+	ProtocolName  string `json:"protocol_name"`
+	ProtocolLevel byte   `json:"protocol_level"`
+	Service       uint8  `json:"service"` // an admission.Service: whether the gateway took connections at all
+	RateLimited   bool   `json:"rate_limited"`
+	HasUser       bool   `json:"has_user"`
+	UserIsKeySID  bool   `json:"user_is_key_sid"`
+	HasPassword   bool   `json:"has_password"` // and it was not empty
+	// KeyHash names what was stored of the key's secret then: the first 16 hex digits of the SHA-256 of salt and hash. When
+	// the key still has it, the same secret leads to the same answer.
+	KeyHash       string `json:"key_hash,omitempty"`
+	SecretMatched bool   `json:"secret_matched"`
+}
+
 // Attempt is a snapshot of one connection attempt.
 type Attempt struct {
 	ID     uint64    `json:"id"` // rises by one for each attempt since the gateway was opened
@@ -112,6 +127,11 @@ type Attempt struct {
 	PresentedUser string `json:"presented_user,omitempty"`
 	ServiceSID    string `json:"service_sid,omitempty"`
 	ClientID      string `json:"client_id,omitempty"`
+	ServerName    string `json:"server_name,omitempty"` // by which the device called the gateway: SNI
+	// Server names the wrong server of the lab that took the connection; empty for the gateway itself.
+	Server string `json:"server,omitempty"`
+	// Inputs is what the verdict rested on, so that it can be reached again; nil when it did not come so far.
+	Inputs *Inputs `json:"inputs,omitempty"`
 
 	Steps   []Step   `json:"steps,omitempty"`
 	Packets []Packet `json:"packets,omitempty"`

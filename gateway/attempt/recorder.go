@@ -96,7 +96,7 @@ func (r *Recorder) PacketOf(outbound bool, b []byte, length int) (more bool) {
 }
 
 // Identify fills in who it was, as far as that is known by now. The function may set the fields from DeviceSID to
-// ClientID, and TookOver; it must not keep the Attempt.
+// Inputs, and TookOver; it must not keep the Attempt.
 func (r *Recorder) Identify(fn func(*Attempt)) {
 	r.change(func(a *Attempt) int64 {
 		before := fieldBytes(a)
@@ -258,8 +258,8 @@ func addStep(a *Attempt, step Step, size int64) int64 {
 }
 
 // fields are the texts of an attempt that come from outside.
-func fields(a *Attempt) [8]*string {
-	return [8]*string{&a.DeviceSID, &a.DeviceName, &a.CredentialSID, &a.Thumbprint, &a.PresentedUser, &a.ServiceSID, &a.ClientID, &a.TookOver}
+func fields(a *Attempt) [10]*string {
+	return [10]*string{&a.DeviceSID, &a.DeviceName, &a.CredentialSID, &a.Thumbprint, &a.PresentedUser, &a.ServiceSID, &a.ClientID, &a.TookOver, &a.ServerName, &a.Server}
 }
 
 func fieldBytes(a *Attempt) (n int64) {
