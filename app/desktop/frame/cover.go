@@ -64,3 +64,50 @@ func (p *place) pull() func() {
 	}
 	return p.screen.Pull()
 }
+
+// Sheet is something that stands in place of any screen until it is closed. Going to a screen puts it away; what was
+// typed into it stays until it is closed, or the window is.
+type Sheet interface {
+	Cover
+	// Take is told of files that were chosen or dropped for it.
+	Take(files []shell.File)
+	// Close forgets everything.
+	Close()
+}
+
+// Check implements shell.Shell: it shows the sheet, which is made when there is none.
+func (f *Frame) Check(files ...shell.File) {
+	if f.p.Check == nil {
+		return
+	}
+	sheet := f.sheet.Load()
+	if sheet == nil {
+		made := f.p.Check()
+		sheet = &made
+		f.sheet.Store(sheet)
+	}
+	if c := f.p.Window.Canvas(); c != nil {
+		c.Unfocus()
+	}
+	if f.shown != nil {
+		f.shown.item.Choose(false)
+	}
+	f.over.Store(true)
+	f.put((*sheet).Content())
+	if len(files) > 0 {
+		(*sheet).Take(files)
+	}
+	f.Wake()
+}
+
+// CloseSheet closes the sheet and shows the screen below it again.
+func (f *Frame) CloseSheet() {
+	sheet := f.sheet.Swap(nil)
+	if sheet == nil {
+		return
+	}
+	(*sheet).Close()
+	if f.over.Swap(false) && f.shown != nil && f.ctx.Err() == nil {
+		f.turn(f.shown)
+	}
+}

@@ -53,7 +53,9 @@ type Params struct {
 	Find func(query string) []Found
 	// AddDevice opens the wizard; nil does nothing.
 	AddDevice func()
-	Logger    *slog.Logger // nil discards
+	// Check makes what Check shows; nil does nothing.
+	Check  func() Sheet
+	Logger *slog.Logger // nil discards
 }
 
 // place is one item of the rail.
@@ -61,6 +63,7 @@ type place struct {
 	name   shell.Place
 	label  string
 	item   *kit.RailItem
+	count  *railCount
 	screen shell.Screen
 	over   atomic.Pointer[Cover] // stands in its place
 }
@@ -85,6 +88,8 @@ type Frame struct {
 
 	places  []*place
 	shown   *place
+	sheet   atomic.Pointer[Sheet] // made, and not closed yet
+	over    atomic.Bool           // the sheet stands on the stage, in place of any screen
 	visible atomic.Pointer[place] // shown, for Tick
 
 	theme     state.Theme
@@ -156,7 +161,8 @@ func (f *Frame) Add(name shell.Place, label string, screen shell.Screen) {
 	p := &place{name: name, label: label, screen: screen}
 	p.item = kit.NewRailItem(string(name), label, func() { f.Go(name, "") })
 	f.places = append(f.places, p)
-	f.rail.Add(p.item)
+	p.count = newRailCount()
+	f.rail.Add(box.NewStack(p.item, p.count.content))
 }
 
 // Begin shows the screen that was shown last, with what was selected on each.
@@ -178,7 +184,7 @@ func (f *Frame) Go(name shell.Place, key string) {
 		if p.name != name {
 			continue
 		}
-		if f.shown != p {
+		if f.shown != p || f.over.Swap(false) {
 			f.turn(p)
 		}
 		if key != "" {
@@ -200,17 +206,23 @@ func (f *Frame) turn(p *place) {
 	p.item.Choose(true)
 	f.shown = p
 	f.visible.Store(p)
+	f.over.Store(false)
 	if c := f.p.Window.Canvas(); c != nil && c.Focused() != p.item {
 		c.Unfocus() // what has the keyboard is about to vanish
 	}
-	f.stage.Objects = []fyne.CanvasObject{p.content()}
+	f.put(p.content())
+}
+
+// put shows something on the stage.
+func (f *Frame) put(content fyne.CanvasObject) {
+	f.stage.Objects = []fyne.CanvasObject{content}
 	f.stage.Refresh()
 	f.status.say(f.note())
 }
 
 // note is what the screen on the stage says about itself at the foot of the window: whether it follows, say.
 func (f *Frame) note() string {
-	if f.shown == nil || f.shown.over.Load() != nil {
+	if f.shown == nil || f.shown.over.Load() != nil || f.over.Load() {
 		return ""
 	}
 	if s, ok := f.shown.screen.(interface{ Note() string }); ok {
@@ -274,7 +286,10 @@ func (f *Frame) look() {
 }
 
 // Close ends what runs in the background; the window is closing. It does not wait: see Wait.
-func (f *Frame) Close() { f.end() }
+func (f *Frame) Close() {
+	f.end()
+	f.CloseSheet()
+}
 
 // Wait waits until background work has ended, or until ctx does.
 func (f *Frame) Wait(ctx context.Context) {

@@ -409,3 +409,50 @@ func TestTheHeaderFitsNarrowWindowsByLeavingOutWhatMattersLeast(t *testing.T) {
 		require.LessOrEqual(t, right, width)
 	}
 }
+
+// sheet is a thing that stands in place of screens.
+type sheet struct {
+	screen
+	taken  []shell.File
+	closed bool
+}
+
+func (s *sheet) Take(files []shell.File) { s.taken = append(s.taken, files...) }
+func (s *sheet) Close()                  { s.closed = true }
+
+func TestASheetStandsInPlaceOfAnyScreenAndWaitsWhileAnotherIsLookedAt(t *testing.T) {
+	s := newStage(t, state.State{})
+	made := 0
+	one := &sheet{screen: screen{content: kit.NewText("check", kit.Body), changed: true}}
+	s.frame.p.Check = func() Sheet { made++; return one }
+	s.frame.Check(shell.File{Name: "device.pem"})
+	require.Contains(t, shelltest.Texts(s.frame.stage), "check")
+	require.Equal(t, []shell.File{{Name: "device.pem"}}, one.taken)
+	before := s.one.pulls
+	s.frame.Tick()
+	s.queue.run()
+	require.Equal(t, 1, one.applied, "the sheet is what is looked at")
+	require.Equal(t, before, s.one.pulls)
+
+	s.frame.Go(s.frame.Shown(), "")
+	require.NotContains(t, shelltest.Texts(s.frame.stage), "check")
+	require.False(t, one.closed, "it is only put away")
+	s.frame.Check()
+	require.Equal(t, 1, made)
+	s.frame.typed(&fyne.KeyEvent{Name: fyne.KeyEscape})
+	require.True(t, one.closed)
+	require.NotContains(t, shelltest.Texts(s.frame.stage), "check")
+}
+
+func TestFindingsAreCountedOnTheRailAndAtTheFoot(t *testing.T) {
+	s := newStage(t, state.State{})
+	require.NotContains(t, shelltest.Texts(s.frame.status.content), "finding")
+	s.gateway.mu.Lock()
+	s.gateway.tally.Findings = 1
+	s.gateway.mu.Unlock()
+	s.now = s.now.Add(2 * time.Second)
+	s.frame.Tick()
+	s.queue.run()
+	require.Contains(t, shelltest.Texts(s.frame.status.content), "1 finding")
+	require.Equal(t, "1", shelltest.Texts(s.frame.places[0].count.content))
+}

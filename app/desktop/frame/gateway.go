@@ -36,6 +36,8 @@ type Status struct {
 type Tally struct {
 	Sample  meter.Sample
 	Refused int // attempts in the last five minutes
+	// Findings are those that stand now: what several attempts together show.
+	Findings int
 }
 
 // Gateway is the gateway as the frame needs it. Every method but Status and Tally may take seconds and is called off

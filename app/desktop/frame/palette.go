@@ -25,7 +25,7 @@ type Found struct {
 // mostFound are listed at once: more is a reason to type another letter.
 const mostFound = 50
 
-// shortcuts are Ctrl+K and Ctrl+1 to Ctrl+5. Fields of the kit forward what they do not know.
+// shortcuts are Ctrl+K and Ctrl+1 to Ctrl+8. Fields of the kit forward what they do not know.
 func (f *Frame) shortcuts() {
 	add := func(key fyne.KeyName, do func()) {
 		f.p.Window.Canvas().AddShortcut(&desktop.CustomShortcut{KeyName: key, Modifier: fyne.KeyModifierShortcutDefault},
@@ -33,7 +33,7 @@ func (f *Frame) shortcuts() {
 	}
 	add(fyne.KeyK, f.OpenPalette)
 	f.p.Window.Canvas().SetOnTypedKey(f.typed)
-	for i, key := range []fyne.KeyName{fyne.Key1, fyne.Key2, fyne.Key3, fyne.Key4, fyne.Key5} {
+	for i, key := range []fyne.KeyName{fyne.Key1, fyne.Key2, fyne.Key3, fyne.Key4, fyne.Key5, fyne.Key6, fyne.Key7, fyne.Key8} {
 		add(key, func() {
 			if i < len(f.places) {
 				f.Go(f.places[i].name, "")
@@ -54,6 +54,9 @@ func (f *Frame) actions() []Found {
 	}
 	if f.p.AddDevice != nil {
 		act("Add a device", "", f.AddDevice)
+	}
+	if f.p.Check != nil {
+		act("Check credentials", "a certificate, a key, a secret, any server", func() { f.Check() })
 	}
 	if s.State == Listening {
 		act("Stop the gateway", s.URL, f.header.toggle)

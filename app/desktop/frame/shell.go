@@ -60,9 +60,15 @@ func (f *Frame) modal(width float32, content fyne.CanvasObject) *widget.PopUp {
 
 // typed is asked about keys that nothing else wants.
 func (f *Frame) typed(e *fyne.KeyEvent) {
-	if e.Name == fyne.KeyEscape && f.question != nil {
+	if e.Name != fyne.KeyEscape {
+		return
+	}
+	switch {
+	case f.question != nil && f.question.Visible():
 		f.question.Hide()
 		f.question = nil
+	case f.over.Load():
+		f.CloseSheet()
 	}
 }
 

@@ -13,6 +13,8 @@ type statusBar struct {
 	content                                 *fyne.Container
 	connected, in, out, refused, dropped    *kit.Text
 	connectedWord, refusedWord, droppedWord *kit.Text
+	findings, findingsWord                  *kit.Text
+	finding                                 *fyne.Container // hidden while there are none
 	cross                                   *kit.Icon
 	note                                    *kit.Text
 }
@@ -27,12 +29,16 @@ func newStatusBar() *statusBar {
 	}
 	b.cross.Hide()
 	b.note = quiet("")
+	b.findings, b.findingsWord = bold(), quiet("findings")
+	b.finding = kit.Across(4, kit.NewIcon("attention", kit.Warn, 11), b.findings, b.findingsWord)
+	b.finding.Hide()
 	b.content = kit.Across(22,
 		kit.Across(4, b.connected, b.connectedWord),
 		kit.Across(4, quiet("in"), kit.Across(0, b.in, quiet("/s"))),
 		kit.Across(4, quiet("out"), kit.Across(0, b.out, quiet("/s"))),
 		kit.Across(4, b.cross, b.refused, b.refusedWord),
 		kit.Across(4, b.dropped, b.droppedWord),
+		b.finding,
 		kit.Spacer(), b.note,
 	)
 	return b
@@ -58,6 +64,15 @@ func (b *statusBar) set(p pulled) {
 		warn = kit.Warn
 	}
 	b.dropped.SetType(kit.CaptionBold.In(warn))
+	b.findings.Set(words.Grouped(p.tally.Findings))
+	b.findings.SetType(kit.CaptionBold.In(kit.Warn))
+	word := "findings"
+	if p.tally.Findings == 1 {
+		word = "finding"
+	}
+	b.findingsWord.Set(word)
+	b.findingsWord.SetType(kit.Caption.In(kit.Warn))
+	b.finding.Hidden = p.tally.Findings == 0
 	relayout(b.content)
 }
 

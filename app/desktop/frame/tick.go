@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"gatehouse/app/desktop/meter"
+	"gatehouse/app/desktop/shell"
 )
 
 // Pace is how often the visible screen is looked at.
@@ -75,7 +76,9 @@ func (f *Frame) Tick() {
 	f.told = next
 
 	var apply func()
-	if p := f.visible.Load(); p != nil {
+	if sheet := f.sheet.Load(); sheet != nil && f.over.Load() {
+		apply = (*sheet).Pull()
+	} else if p := f.visible.Load(); p != nil {
 		apply = p.pull()
 	}
 	if !changed && apply == nil {
@@ -91,6 +94,7 @@ func (f *Frame) Tick() {
 			f.header.set(next.status, now)
 			f.banner.set(next.status)
 			f.status.set(next)
+			f.mark(shell.Overview, next.tally.Findings)
 		}
 		if apply != nil {
 			apply()

@@ -4,6 +4,7 @@ package shell
 
 import (
 	"context"
+	"strconv"
 
 	"fyne.io/fyne/v2"
 )
@@ -20,12 +21,32 @@ const (
 	Settings Place = "settings"
 )
 
+// The keys of Attempts, beside a SID, which lists the attempts of a device or a credential, and a thumbprint, which lists
+// those that presented a certificate.
+
+// AttemptKey chooses an attempt.
+func AttemptKey(id uint64) string { return strconv.FormatUint(id, 10) }
+
+// PacketsKey chooses an attempt and shows its packets.
+func PacketsKey(id uint64) string { return strconv.FormatUint(id, 10) + "/packets" }
+
+// FromKey lists the attempts from an address, without its port.
+func FromKey(host string) string { return "from:" + host }
+
+// File is what was chosen or dropped.
+type File struct {
+	Name    string // without its folder
+	Content []byte
+}
+
 // Shell is the window as a screen sees it. All methods belong to the UI goroutine.
 type Shell interface {
 	// Go shows a screen and what key names on it: a SID, or an attempt's number. An empty key changes only the screen.
 	Go(place Place, key string)
 	// AddDevice opens the onboarding wizard.
 	AddDevice()
+	// Check opens "Check credentials", with files when there are any.
+	Check(files ...File)
 	// Toast says for some seconds what the user did; undo may be nil.
 	Toast(message string, undo func())
 	// Fail shows an error: what, why, and what to do.

@@ -33,6 +33,7 @@ type Shell struct {
 	Copied    [][2]string
 	Saved     map[string][]byte
 	Wizards   int
+	Checks    [][]shell.File
 	// File is what Open hands over.
 	FileName string
 	File     []byte
@@ -50,6 +51,9 @@ func (s *Shell) Go(place shell.Place, key string) {
 
 // AddDevice implements shell.Shell.
 func (s *Shell) AddDevice() { s.Wizards++ }
+
+// Check implements shell.Shell.
+func (s *Shell) Check(files ...shell.File) { s.Checks = append(s.Checks, files) }
 
 // Toast implements shell.Shell.
 func (s *Shell) Toast(message string, undo func()) { s.Toasts = append(s.Toasts, Toast{message, undo}) }
