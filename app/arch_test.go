@@ -82,6 +82,7 @@ func TestTheRoomsKnowEachOtherOneWayOnly(t *testing.T) {
 		{objects, []string{broker, rest, webhook, "gatehouse/gateway/listener"}, "the objects know topics, but neither packets nor HTTP"},
 		{webhook, []string{broker, rest, "gatehouse/gateway/listener"}, "webhooks tell of changes, however they came about"},
 		{rest, []string{broker, "gatehouse/gateway/listener"}, "the HTTP APIs know no connections"},
+		{"gatehouse/gateway/diagnosis", []string{broker, rest, objects, webhook, "gatehouse/gateway/listener"}, "diagnosis reads records and the registry, and nothing else"},
 		{registry, []string{broker, objects, rest, webhook, "gatehouse/gateway/listener"}, "the registry is what the others stand on"},
 		{"gatehouse/gateway/store", []string{"gatehouse/gateway"}, "the store does not know what its values mean"},
 		{windowRoot + "/kit", []string{"gatehouse/app", "gatehouse/gateway", "gatehouse/sim"}, "widgets know no devices"},

@@ -13,6 +13,7 @@ import (
 
 	"gatehouse/gateway/attempt"
 	"gatehouse/gateway/cause"
+	"gatehouse/gateway/diagnosis"
 )
 
 var update = flag.Bool("update", false, "write docs/causes.md anew")
@@ -81,6 +82,19 @@ func describe(c cause.ID, end bool) (said, advice string) {
 	}
 	if w, known := warnings[c]; known {
 		return w[0] + ": " + w[1] + ".", ""
+	}
+	if w, known := clueWords[c]; known {
+		clue := diagnosis.Clue{ID: c, Facts: []attempt.Fact{
+			{Name: "key", Value: example.CredentialSID}, {Name: "name", Value: example.DeviceName}, {Name: "what", Value: "newline"}, {Name: "as", Value: "url"},
+			{Name: "how", Value: "typo"}, {Name: "secret", Value: "matches"}, {Name: "was", Value: "lamp"},
+		}}
+		if c == cause.UserIsOtherSID {
+			clue.Facts = []attempt.Fact{{Name: "what", Value: "certificate"}}
+		}
+		return Clue(clue), clueFiller(clue).Replace(w.advice)
+	}
+	if w, known := undecided[c]; known {
+		return strings.ToUpper(w[:1]) + w[1:] + ".", ""
 	}
 	if c == cause.Accepted {
 		return "thermostat-7 connected with a new session.", ""

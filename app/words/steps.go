@@ -6,6 +6,7 @@ import (
 
 	"gatehouse/gateway/attempt"
 	"gatehouse/gateway/cause"
+	"gatehouse/gateway/diagnosis"
 	"gatehouse/gateway/sid"
 )
 
@@ -66,6 +67,11 @@ var stepWords = map[attempt.Kind]func(attempt.Step, attempt.Attempt) (string, st
 
 // warningWords say what the warning is about, and why in this case, when that is known.
 func warningWords(s attempt.Step, _ attempt.Attempt) (string, string) {
+	if w, isClue := clueWords[cause.ID(s.Fact("cause"))]; isClue {
+		clue := diagnosis.Clue{ID: cause.ID(s.Fact("cause")), Facts: s.Facts}
+		fill := clueFiller(clue)
+		return fill.Replace(w.short), Clue(clue)
+	}
 	title, detail := Warning(cause.ID(s.Fact("cause")))
 	if lost := s.Fact("lost"); lost != "" {
 		detail = join(unit(lost, "message lost", "messages lost"), detail)

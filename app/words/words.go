@@ -90,6 +90,9 @@ func Explain(a attempt.Attempt) Explanation {
 		return e
 	}
 	fill := filler(a)
+	if c, found := clueOf(a); found {
+		s, fill = sharper(s, c, fill), clueFiller(c)
+	}
 	e.Short, e.Cause = fill.Replace(s.short), fill.Replace(s.cause)
 	e.More, e.Advice = fill.Replace(s.more), fill.Replace(s.advice)
 	if also := alsoWords(a.Also); also != "" {
@@ -128,7 +131,7 @@ func End(c cause.ID) string {
 	return string(c)
 }
 
-// Warning is a remark about an attempt that went on all the same.
+// Warning is a remark about an attempt that went on all the same, or a clue about one that was refused.
 func Warning(c cause.ID) (title, detail string) {
 	if w, known := warnings[c]; known {
 		return w[0], w[1]

@@ -78,6 +78,8 @@ type Verdict struct {
 	ServiceSID    string
 	// SecretMatched tells for a known key whether its secret was right.
 	SecretMatched bool
+	// KeyHash names what was kept of a known key's secret when it was compared (credential.HashName).
+	KeyHash string
 }
 
 // Accepted reports whether the connection may go on.
@@ -90,25 +92,24 @@ func SupportedProtocol(name string, level byte) bool {
 
 // Decide is the verdict on what was presented.
 func Decide(p Presented, s Service, r Registry) Verdict {
+	return decide(p, s, r, func(key registry.Key) bool { return credential.SecretMatches(key.Salt, key.Hash, p.Password) })
+}
+
+// decide makes the checks in their order; right tells whether the secret that was presented is that of a key.
+func decide(p Presented, s Service, r Registry, right func(registry.Key) bool) Verdict {
 	if v, refused := checkProtocol(p); refused {
 		return v
 	}
 	if v, refused := checkService(p, s); refused {
 		return v
 	}
-	var v Verdict
 	if p.Thumbprint != "" {
-		v = byCertificate(p.Thumbprint, r)
-	} else {
-		if why := malformedKey(p); why != "" {
-			return refuse(CodeIdentifierRejected, why)
-		}
-		v = byKey(p.User, p.Password, r)
+		return authorize(byCertificate(p.Thumbprint, r), r)
 	}
-	if v.Code != CodeAccepted {
-		return v
+	if why := malformedKey(p); why != "" {
+		return refuse(CodeIdentifierRejected, why)
 	}
-	return authorize(v, r)
+	return authorize(byKey(p.User, right, r), r)
 }
 
 // Authorize decides anew on a credential that has been authenticated before: it is what a live connection rests on when
@@ -168,15 +169,22 @@ func malformedKey(p Presented) cause.ID {
 }
 
 // decoy stands in for a key that does not exist, so that an unknown key costs the same work as a wrong secret.
-var decoySalt, decoyHash = credential.HashSecret([]byte(credential.NewSecret()))
+var decoy = func() (key registry.Key) {
+	key.Salt, key.Hash = credential.HashSecret([]byte(credential.NewSecret()))
+	return key
+}()
 
-func byKey(user string, password []byte, r Registry) Verdict {
+// byKey looks a key up.
+func byKey(user string, right func(registry.Key) bool, r Registry) Verdict {
 	key, found := r.Key(user)
 	if !found {
-		credential.SecretMatches(decoySalt, decoyHash, password)
+		key = decoy
+	}
+	matched, name := right(key), credential.HashName(key.Salt, key.Hash)
+	if !found {
 		return missing(CodeBadCredentials, cause.UnknownKey, user, r)
 	}
-	v := Verdict{CredentialSID: key.SID, SecretMatched: credential.SecretMatches(key.Salt, key.Hash, password)}
+	v := Verdict{CredentialSID: key.SID, SecretMatched: matched, KeyHash: name}
 	v = assigned(v, key.DeviceSID, key.FleetSID, r)
 	if !v.SecretMatched {
 		v.Code, v.Cause = CodeBadCredentials, cause.WrongSecret

@@ -107,3 +107,41 @@ const (
 	GatewayStopped     ID = "gateway_stopped"
 	InternalError      ID = "internal_error"
 )
+
+// Clues: what a refused credential turned out to be, on another reading.
+const (
+	SecretWhitespace  ID = "secret_whitespace"   // right but for white space, a line end or a NUL around it
+	SecretQuoted      ID = "secret_quoted"       // right but for quotation marks around it
+	SecretEncoded     ID = "secret_encoded"      // right once it is decoded: URL, base64, hexadecimal
+	SecretCase        ID = "secret_case"         // capital and small letters were changed
+	SecretTooShort    ID = "secret_too_short"    // shorter than a secret is
+	SecretTooLong     ID = "secret_too_long"     // longer than a secret is
+	SecretOfOtherKey  ID = "secret_of_other_key" // right for another key
+	SecretSwapped     ID = "secret_swapped"      // Key SID and secret, each in the place of the other
+	SecretIsKeySID    ID = "secret_is_key_sid"   // a Key SID was sent as password
+	SecretPlaceholder ID = "secret_placeholder"  // such as "<secret>", out of an example
+	KeySIDMistyped    ID = "key_sid_mistyped"    // the user name is nearly a known Key SID
+	UserPlaceholder   ID = "user_placeholder"    // such as "<Key SID>", out of an example
+	UserIsDevice      ID = "user_is_device"      // the user name is a device's SID or name
+	UserIsOtherSID    ID = "user_is_other_sid"   // the user name is a SID, but not of a key
+)
+
+// Clues of presented and enrolled, side by side.
+const (
+	Reissued             ID = "reissued"                // another certificate for the same private key is enrolled
+	EnrolledForOther     ID = "enrolled_for_other"      // for another device than the certificate or client id names
+	EnrolledInOtherFleet ID = "enrolled_in_other_fleet" // in another fleet than the device is in that the certificate or client id names
+	CAEnrolled           ID = "ca_enrolled"             // the issuer of the presented certificate is enrolled in its place
+	SameNameOtherKey     ID = "same_name_other_key"     // a certificate with the same subject and another private key is enrolled
+	EnrolledExpired      ID = "enrolled_expired"        // the enrolled certificate has expired
+	KeyOfOtherDevice     ID = "key_of_other_device"     // the key belongs to another device than the client id names
+	CredentialSinceMoved ID = "credential_since_moved"  // since the attempt, to another device
+)
+
+// Why it cannot be told from the record whether an attempt would pass now.
+const (
+	SecretChanged     ID = "secret_changed"      // the key has another secret now than at the attempt
+	SecretNotCompared ID = "secret_not_compared" // the refusal came before the secret was looked at
+	NotRecorded       ID = "not_recorded"        // what the verdict rested on is not recorded
+	BeforeConnect     ID = "before_connect"      // it ended before CONNECT: only another try tells
+)

@@ -7,10 +7,13 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/hex"
 )
 
+// SecretLength is that of every secret, in characters.
+const SecretLength = 32
+
 const (
-	secretLength   = 32
 	secretAlphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	saltLength     = 16
 )
@@ -19,8 +22,8 @@ const (
 func NewSecret() string {
 	// Bytes from 248 on are left out: 248 is the largest multiple of 62 that fits, so that each character is as likely.
 	const fair = 256 - 256%len(secretAlphabet)
-	secret := make([]byte, 0, secretLength)
-	var random [secretLength + 8]byte
+	secret := make([]byte, 0, SecretLength)
+	var random [SecretLength + 8]byte
 	for {
 		_, _ = rand.Read(random[:]) // crypto/rand never fails: it ends the process instead
 		for _, b := range random {
@@ -28,7 +31,7 @@ func NewSecret() string {
 				continue
 			}
 			secret = append(secret, secretAlphabet[int(b)%len(secretAlphabet)])
-			if len(secret) == secretLength {
+			if len(secret) == SecretLength {
 				return string(secret)
 			}
 		}
@@ -51,9 +54,17 @@ func SecretMatches(salt, hash, secret []byte) bool {
 	return subtle.ConstantTimeCompare(digest[:], hash) == 1
 }
 
+// HashName names what is kept of a secret, so that a record can tell later whether a key still has the same one: the first
+// 16 hexadecimal digits of the SHA-256 of salt and hash. Nothing about the secret follows from it.
+func HashName(salt, hash []byte) string {
+	var array [saltLength + sha256.Size]byte
+	digest := sha256.Sum256(append(append(array[:0], salt...), hash...))
+	return hex.EncodeToString(digest[:8])
+}
+
 func digestSecret(salt, secret []byte) [sha256.Size]byte {
 	// The usual salt and secret fit the array, so that a connect allocates nothing here.
-	var array [saltLength + 2*secretLength]byte
+	var array [saltLength + 2*SecretLength]byte
 	salted := append(append(array[:0], salt...), secret...)
 	return sha256.Sum256(salted)
 }
