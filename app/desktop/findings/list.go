@@ -21,6 +21,8 @@ type List struct {
 	fix    fix.Fixer
 	source Source
 	after  func() // a finding was fixed or dismissed; may be nil
+	wide   bool
+	own    bool
 	column *fyne.Container
 	shown  []Finding
 }
@@ -28,6 +30,18 @@ type List struct {
 // NewList makes an empty list; fixer has the shell. after, which may be nil, is told that something was done.
 func NewList(fixer fix.Fixer, source Source, after func()) *List {
 	return &List{fix: fixer, source: source, after: after, column: kit.Down(0)}
+}
+
+// Wide puts the buttons beside what is said rather than below it, for a place as wide as the window.
+func (l *List) Wide() *List {
+	l.wide = true
+	return l
+}
+
+// Own leaves out the way to the device: the list stands on its page.
+func (l *List) Own() *List {
+	l.own = true
+	return l
 }
 
 // Content is the list itself, to be put into a layout that gives it its width.
@@ -73,19 +87,22 @@ func (l *List) one(f Finding) fyne.CanvasObject {
 		said.Add(kit.NewProse(kit.Run{Text: f.Advice, Type: kit.Body}))
 	}
 	mark := kit.Inset(2, 10, 0, 0, kit.Down(0, kit.NewIcon(icon, color, 14)))
-	return kit.Down(7, container.NewBorder(nil, nil, mark, nil, said), kit.Inset(0, 0, 0, 24, l.buttons(f)))
+	if l.wide {
+		buttons := kit.Inset(0, 0, 0, 16, kit.Down(0, l.buttons(f, kit.Across(6))))
+		return container.NewBorder(nil, nil, mark, buttons, said)
+	}
+	return kit.Down(7, container.NewBorder(nil, nil, mark, nil, said), kit.Inset(0, 0, 0, 24, l.buttons(f, kit.Flow(6))))
 }
 
-func (l *List) buttons(f Finding) fyne.CanvasObject {
+func (l *List) buttons(f Finding, line *fyne.Container) fyne.CanvasObject {
 	s := l.fix.Shell
-	line := kit.Flow(6)
 	if f.Fixable {
 		line.Add(kit.NewButton(f.Remedy.Label, kit.Small, func() { l.fix.Press(f.Remedy, l.after) }))
 	}
 	if len(f.Attempts) > 0 {
 		line.Add(kit.NewButton("Show "+words.Count(len(f.Attempts), "attempt", "attempts"), kit.Small, func() { l.prove(f) }))
 	}
-	if f.DeviceSID != "" && f.DeviceName != "" {
+	if f.DeviceSID != "" && f.DeviceName != "" && !l.own {
 		line.Add(kit.NewButton("Show "+f.DeviceName, kit.Small, func() { s.Go(shell.Devices, f.DeviceSID) }))
 	}
 	line.Add(kit.NewButton("Dismiss", kit.Small, func() { l.dismiss(f) }))
@@ -125,8 +142,8 @@ func (l *List) fight(parties []Party) fyne.CanvasObject {
 func (l *List) side(p Party) fyne.CanvasObject {
 	s := l.fix.Shell
 	host := hostOf(p.Remote)
-	lines := kit.Down(2, kit.Clipped(kit.NewLink(p.Remote, kit.Mono, func() { s.Go(shell.Attempts, shell.FromKey(host)) })))
-	about := kit.Across(6)
+	from := kit.NewLink(p.Remote, kit.Mono, func() { s.Go(shell.Attempts, shell.FromKey(host)) })
+	about := kit.Across(8)
 	if p.CredentialSID != "" {
 		about.Add(kit.NewLink(sid.Short(p.CredentialSID), kit.Mono, func() { s.Go(shell.Attempts, p.CredentialSID) }))
 	}
@@ -135,8 +152,10 @@ func (l *List) side(p Party) fyne.CanvasObject {
 		client = "client “" + p.ClientID + "”"
 	}
 	about.Add(kit.NewText(client, kit.Caption))
-	lines.Add(kit.Clipped(about))
-	return kit.Panel(kit.Raised, kit.Line, 8, lines)
+	if l.wide {
+		return kit.Panel(kit.Raised, kit.Line, 6, container.NewBorder(nil, nil, from, nil, kit.Inset(0, 0, 0, 12, kit.Clipped(about))))
+	}
+	return kit.Panel(kit.Raised, kit.Line, 8, kit.Down(2, kit.Clipped(from), kit.Clipped(about)))
 }
 
 // hostOf is an address without its port.

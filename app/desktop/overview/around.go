@@ -193,7 +193,7 @@ type around struct {
 	nodes   []node
 	spots   *spots
 	first   *fyne.Container // instead of an empty picture
-	add     *kit.Button
+	add     *fyne.Container
 	shown   int // devices
 }
 
@@ -207,15 +207,16 @@ func newAround(s *Screen) *around {
 		s.p.Fix.Shell.Go(shell.Devices, key)
 	})
 	head := container.NewBorder(nil, nil, nil, kit.Inset(0, 0, 0, 12, a.caption), kit.Clipped(kit.NewText("Devices around the gateway", kit.Title)))
-	a.add = kit.NewButton("Add a device", kit.Primary, s.p.Fix.Shell.AddDevice)
+	check := func() { s.p.Fix.Shell.Check() }
+	a.add = kit.Flow(10, kit.NewButton("Add a device", kit.Primary, s.p.Fix.Shell.AddDevice), kit.NewButton("Check credentials", kit.Secondary, check))
 	a.first = container.NewStack(kit.Centred(380, kit.Down(10,
 		kit.NewText("Add your first device", kit.Type{Size: 18, Color: kit.Ink, Bold: true}),
 		kit.NewProse(kit.Run{Type: kit.Quiet,
 			Text: "Give it a name and a credential, then connect your board with a ready snippet, or let this computer play the device."}),
-		kit.Across(8, kit.NewButton("Add a device", kit.Primary, s.p.Fix.Shell.AddDevice)),
+		kit.Across(8, kit.NewButton("Add a device", kit.Primary, s.p.Fix.Shell.AddDevice), kit.NewButton("Check credentials", kit.Secondary, check)),
 	)))
 	a.first.Hide()
-	a.content = kit.Card(14, container.NewBorder(head, kit.Flow(10, a.add), nil, nil, container.NewStack(a.picture, a.spots, a.first)))
+	a.content = kit.Card(14, container.NewBorder(head, a.add, nil, nil, container.NewStack(a.picture, a.spots, a.first)))
 	return a
 }
 

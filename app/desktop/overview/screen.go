@@ -10,6 +10,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 
+	"gatehouse/app/desktop/findings"
 	"gatehouse/app/desktop/fix"
 	"gatehouse/app/desktop/kit"
 	"gatehouse/app/desktop/meter"
@@ -35,7 +36,7 @@ type Gateway interface {
 	Stats() broker.Stats
 }
 
-// Params are what the screen stands on. All fields but Registered and Now are required.
+// Params are what the screen stands on. All fields but Findings, Registered and Now are required.
 type Params struct {
 	Fix     fix.Fixer // with the shell
 	Log     Log
@@ -43,6 +44,8 @@ type Params struct {
 	Meter   *meter.Meter
 	// Remedy is the fix of an attempt as things stand now.
 	Remedy func(attempt.Attempt) (remedy.Remedy, bool)
+	// Findings is what several attempts show together; nil finds nothing.
+	Findings findings.Source
 	// Registered changes whenever devices or remedies may have changed; nil when they never do.
 	Registered func() uint64
 	// Now is the clock; nil means time.Now.
@@ -60,6 +63,8 @@ type Screen struct {
 	around   *around
 	codes    *codes
 	refusals *refusals
+	found    *found
+	shown    []findings.Finding
 
 	mu    sync.Mutex
 	stale bool // pull again even if nothing seems to have changed
@@ -77,6 +82,7 @@ type seen struct {
 	reading meter.Reading
 	version uint64
 	stamp   uint64
+	found   uint64
 	stats   broker.Stats
 	minute  int64 // what is news changes with time alone
 }
@@ -89,8 +95,16 @@ type snapshot struct {
 	nodes    []node
 	caption  string
 	refusals []refusal
+	findings []findings.Finding
 	devices  int
 }
+
+// nothing is a Source for a screen that has none.
+type nothing struct{}
+
+func (nothing) Version() uint64            { return 0 }
+func (nothing) Active() []findings.Finding { return nil }
+func (nothing) Dismiss(uint64)             {}
 
 // New builds the screen; nothing is read before the first Pull.
 func New(p Params) *Screen {
@@ -100,11 +114,16 @@ func New(p Params) *Screen {
 	if p.Registered == nil {
 		p.Registered = func() uint64 { return 0 }
 	}
+	if p.Findings == nil {
+		p.Findings = nothing{}
+	}
 	s := &Screen{p: p, stale: true}
 	s.around, s.codes, s.refusals = newAround(s), newCodes(s), newRefusals(s)
+	s.found = newFound(s)
 	right := &fyne.Container{Layout: rightColumn{}, Objects: []fyne.CanvasObject{s.codes.content, s.refusals.content}}
+	below := kit.Columns(kit.CardGap, []float32{600, 558}, s.around.content, right)
 	s.content = container.NewBorder(kit.Inset(0, 0, kit.CardGap, 0, s.tiles.build()), nil, nil, nil,
-		kit.Columns(kit.CardGap, []float32{600, 558}, s.around.content, right))
+		&fyne.Container{Layout: foundAbove{s.found}, Objects: []fyne.CanvasObject{s.found.content, below}})
 	return s
 }
 
@@ -132,7 +151,7 @@ func (s *Screen) Pull() func() {
 	s.mu.Unlock()
 	now := s.p.Now()
 	next := seen{
-		reading: s.p.Meter.Read(), version: s.p.Log.Version(), stamp: s.p.Registered(), stats: s.p.Gateway.Stats(), minute: now.Unix() / 60,
+		reading: s.p.Meter.Read(), version: s.p.Log.Version(), stamp: s.p.Registered(), found: s.p.Findings.Version(), stats: s.p.Gateway.Stats(), minute: now.Unix() / 60,
 	}
 	if !stale && next == s.seen && !s.nodes.moving() {
 		return nil
@@ -141,7 +160,7 @@ func (s *Screen) Pull() func() {
 	s.seen = next
 	shot := s.last
 	shot.reading = next.reading
-	decided := stale || next.version != before.version || next.stamp != before.stamp || next.minute != before.minute
+	decided := stale || next.version != before.version || next.stamp != before.stamp || next.found != before.found || next.minute != before.minute
 	if decided {
 		s.decided(&shot, now)
 	}
@@ -160,12 +179,14 @@ func (s *Screen) decided(shot *snapshot, now time.Time) {
 	shot.refused = s.p.Log.Counts(now.Add(-lately)).Refused
 	shot.counts = countsOf(s.p.Log.Counts(now.Add(-time.Hour)))
 	shot.refusals = s.newsOf(now)
+	shot.findings = s.p.Findings.Active()
 	shot.devices = len(s.p.Gateway.Devices())
 }
 
 func (s snapshot) same(o snapshot) bool {
 	return s.reading == o.reading && s.refused == o.refused && s.counts == o.counts && s.caption == o.caption && s.devices == o.devices &&
-		sameNodes(s.nodes, o.nodes) && sameRefusals(s.refusals, o.refusals)
+		sameNodes(s.nodes, o.nodes) && sameRefusals(s.refusals, o.refusals) &&
+		findings.Same(s.findings, o.findings)
 }
 
 // apply shows a snapshot.
@@ -174,6 +195,16 @@ func (s *Screen) apply(shot snapshot) {
 	s.codes.set(shot.counts)
 	s.around.set(shot)
 	s.refusals.set(shot.refusals)
+	s.setFindings(shot.findings)
+}
+
+// setFindings shows findings; what lies below makes room, so it is only asked to when they have changed.
+func (s *Screen) setFindings(all []findings.Finding) {
+	if !findings.Same(all, s.shown) {
+		s.shown = all
+		s.found.set(all)
+		s.content.Refresh()
+	}
 }
 
 // rightColumn gives the codes the height that they need and the refusals the rest; where it is scarce, as while

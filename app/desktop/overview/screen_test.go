@@ -2,6 +2,7 @@ package overview
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"fyne.io/fyne/v2/test"
 	"github.com/stretchr/testify/require"
 
+	"gatehouse/app/desktop/findings"
 	"gatehouse/app/desktop/fix"
 	"gatehouse/app/desktop/kit"
 	"gatehouse/app/desktop/meter"
@@ -235,4 +237,52 @@ func TestOnlySoManyDevicesAreDrawnAndTheTellingOnesFirst(t *testing.T) {
 		names[node.name] = true
 	}
 	require.True(t, names[devices[99].UniqueName], "the one that is connected")
+}
+
+// source has the findings that a test wants.
+type source struct {
+	all     []findings.Finding
+	version uint64
+}
+
+func (s *source) Version() uint64            { return s.version }
+func (s *source) Active() []findings.Finding { return s.all }
+func (s *source) Dismiss(id uint64) {
+	s.version++
+	s.all = slices.DeleteFunc(s.all, func(f findings.Finding) bool { return f.ID == id })
+}
+
+func TestFindingsTakeAPartOfTheScreenAndNoMoreAndGoWhenDismissed(t *testing.T) {
+	from := &source{}
+	s := newStage(t)
+	s.screen = New(Params{Fix: fix.Fixer{Shell: s.shell}, Log: s.log, Gateway: s.gateway, Meter: s.meter, Findings: from,
+		Remedy: s.screen.p.Remedy, Now: s.screen.p.Now})
+	w := test.NewTempWindow(t, s.screen.Content())
+	w.Resize(fyne.NewSize(912, 544))
+	s.tick()
+	require.Contains(t, s.texts(), "Nothing to worry about")
+	calm := s.screen.around.content.Size().Height
+	for i := range 9 {
+		from.all = append(from.all, findings.Finding{ID: uint64(i + 1), State: attempt.Warn, Title: "A clock is far off", Evidence: "2 days"})
+	}
+	from.version++
+	s.tick()
+	require.NotContains(t, s.texts(), "Nothing to worry about")
+	require.Contains(t, s.texts(), "9 findings")
+	full := s.screen.around.content.Size().Height
+	require.Less(t, full, calm, "the picture makes room")
+	require.Greater(t, full, calm/2, "but stays")
+	for len(from.all) > 0 {
+		shelltest.Buttons(s.screen.Content(), "Dismiss")[0].Tapped(nil)
+		s.tick()
+	}
+	require.Contains(t, s.texts(), "Nothing to worry about")
+	require.InDelta(t, calm, s.screen.around.content.Size().Height, 1)
+	require.False(t, s.tick(), "idle is idle")
+}
+
+func TestCredentialsAreCheckedFromHere(t *testing.T) {
+	s := newStage(t)
+	shelltest.Press(t, s.screen.Content(), "Check credentials")
+	require.Len(t, s.shell.Checks, 1)
 }
