@@ -77,33 +77,45 @@ func look(s attempt.State) (icon, word string, color kit.Color) {
 // one is a finding: its title, what proves it, both sides of a fight, and what to do.
 func (l *List) one(f Finding) fyne.CanvasObject {
 	icon, word, color := look(f.State)
-	said := kit.Down(2,
+	head := kit.Down(2,
 		kit.NewProse(kit.Run{Text: word + ": ", Type: kit.Strong.In(color)}, kit.Run{Text: f.Title, Type: kit.Strong}),
 		kit.NewProse(kit.Run{Text: f.Evidence, Type: kit.Caption}))
+	said := kit.Down(2, head)
+	if l.wide {
+		buttons := kit.Inset(0, 0, 0, 16, kit.Down(0, l.buttons(f, kit.Across(6))))
+		said.Objects[0] = container.NewBorder(nil, nil, nil, buttons, head)
+	}
 	if len(f.Parties) > 1 {
 		said.Add(kit.Inset(4, 0, 4, 0, l.fight(f.Parties)))
 	}
 	if f.Advice != "" {
 		said.Add(kit.NewProse(kit.Run{Text: f.Advice, Type: kit.Body}))
 	}
-	mark := kit.Inset(2, 10, 0, 0, kit.Down(0, kit.NewIcon(icon, color, 14)))
-	if l.wide {
-		buttons := kit.Inset(0, 0, 0, 16, kit.Down(0, l.buttons(f, kit.Across(6))))
-		return container.NewBorder(nil, nil, mark, buttons, said)
+	if !l.wide {
+		said.Add(kit.Inset(5, 0, 0, 0, l.buttons(f, kit.Flow(6))))
 	}
-	return kit.Down(7, container.NewBorder(nil, nil, mark, nil, said), kit.Inset(0, 0, 0, 24, l.buttons(f, kit.Flow(6))))
+	mark := kit.Inset(2, 10, 0, 0, kit.Down(0, kit.NewIcon(icon, color, 14)))
+	return container.NewBorder(nil, nil, mark, nil, said)
 }
 
 func (l *List) buttons(f Finding, line *fyne.Container) fyne.CanvasObject {
 	s := l.fix.Shell
 	if f.Fixable {
-		line.Add(kit.NewButton(f.Remedy.Label, kit.Small, func() { l.fix.Press(f.Remedy, l.after) }))
+		label := f.Remedy.Label
+		if l.wide {
+			label = fix.Short(label) // beside the title, which says for whom
+		}
+		line.Add(kit.NewButton(label, kit.Small, func() { l.fix.Press(f.Remedy, l.after) }))
 	}
 	if len(f.Attempts) > 0 {
 		line.Add(kit.NewButton("Show "+words.Count(len(f.Attempts), "attempt", "attempts"), kit.Small, func() { l.prove(f) }))
 	}
 	if f.DeviceSID != "" && f.DeviceName != "" && !l.own {
-		line.Add(kit.NewButton("Show "+f.DeviceName, kit.Small, func() { s.Go(shell.Devices, f.DeviceSID) }))
+		label := "Show " + f.DeviceName
+		if l.wide {
+			label = "Show device"
+		}
+		line.Add(kit.NewButton(label, kit.Small, func() { s.Go(shell.Devices, f.DeviceSID) }))
 	}
 	line.Add(kit.NewButton("Dismiss", kit.Small, func() { l.dismiss(f) }))
 	return line
