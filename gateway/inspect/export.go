@@ -1,0 +1,135 @@
+package inspect
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Blank is a copy of the recorded bytes in which what must not be shown to others is overwritten with '*': passwords,
+// authentication data, the payload of a will, what follows in a CONNECT that cannot be decoded, and unless they are asked
+// for the payloads of messages.
+func (l Line) Blank(payloads bool) []byte {
+	b := slices.Clone(l.Bytes)
+	for _, f := range l.Packet.Fields {
+		if !f.Hidden && (!f.Payload || payloads) {
+			continue
+		}
+		start := f.Offset + l.prefix(f)
+		for i := start; i < min(f.Offset+f.Length, len(b)); i++ {
+			b[i] = '*'
+		}
+	}
+	for i := MaxBytes; i < len(b); i++ { // not looked at
+		b[i] = '*'
+	}
+	return b
+}
+
+// prefix is how much of a hidden field says only which it is and how long.
+func (l Line) prefix(f Field) int {
+	switch f.Name {
+	case "Password", "Will Payload":
+		return 2
+	case "Authentication Data":
+		return 3
+	}
+	return 0
+}
+
+// exported is a packet as JSON has it. Names are stable.
+type exported struct {
+	Index     int             `json:"index"`
+	Offset    time.Duration   `json:"offset_ns"`
+	Outbound  bool            `json:"outbound"`
+	Type      string          `json:"type"`
+	Summary   string          `json:"summary"`
+	Length    int             `json:"length"`
+	Recorded  int             `json:"recorded"`
+	PacketID  uint16          `json:"packet_id,omitempty"`
+	QoS       *byte           `json:"qos,omitempty"`
+	Topic     string          `json:"topic,omitempty"`
+	Fields    []exportedField `json:"fields"`
+	Problem   string          `json:"problem,omitempty"`
+	ProblemAt *int            `json:"problem_at,omitempty"`
+	Truncated bool            `json:"truncated,omitempty"`
+	Bytes     string          `json:"bytes"` // hex
+}
+
+type exportedField struct {
+	Name   string `json:"name"`
+	Value  string `json:"value"`
+	Offset int    `json:"offset"`
+	Length int    `json:"length"`
+	Depth  int    `json:"depth,omitempty"`
+}
+
+// value is what may be said of a field.
+func (f Field) value(payloads bool) string {
+	switch {
+	case f.Hidden:
+		return hiddenValue
+	case f.Payload && !payloads:
+		return countBytes(f.Length)
+	}
+	return f.Value
+}
+
+// JSONLine is a packet as one JSON object without a line end: its fields, and its bytes in hex as Blank has them.
+func (l Line) JSONLine(payloads bool) ([]byte, error) {
+	p := l.Packet
+	e := exported{
+		Index: l.Index, Offset: l.Offset, Outbound: l.Outbound, Type: p.Type, Summary: p.Summary, Length: l.Length, Recorded: len(l.Bytes),
+		PacketID: p.PacketID, Topic: shown([]byte(p.Topic)), Fields: []exportedField{}, Problem: p.Problem, Truncated: p.Truncated,
+		Bytes: hex.EncodeToString(l.Blank(payloads)),
+	}
+	if p.Type == "PUBLISH" {
+		e.QoS = &p.QoS
+	}
+	if p.Problem != "" {
+		e.ProblemAt = &p.ProblemAt
+	}
+	for _, f := range p.Fields {
+		e.Fields = append(e.Fields, exportedField{f.Name, f.value(payloads), f.Offset, f.Length, f.Depth})
+	}
+	return json.Marshal(e)
+}
+
+// Text is a packet for people: a head, its fields with their offsets, and a hex dump as Blank has it.
+func (l Line) Text(payloads bool) string {
+	way := "from the device"
+	if l.Outbound {
+		way = "to the device"
+	}
+	var out strings.Builder
+	fmt.Fprintf(&out, "#%d  +%.3f ms  %s  %s\n", l.Index+1, float64(l.Offset)/float64(time.Millisecond), way, l.Packet.Summary)
+	if l.Packet.Problem != "" {
+		fmt.Fprintf(&out, "  malformed at byte %d: %s\n", l.Packet.ProblemAt, l.Packet.Problem)
+	}
+	if l.Packet.Truncated {
+		fmt.Fprintf(&out, "  %d of %d bytes are kept\n", len(l.Bytes), l.Length)
+	}
+	for _, f := range l.Packet.Fields {
+		name := strings.Repeat("  ", f.Depth) + f.Name
+		fmt.Fprintf(&out, "  %5d %5d  %-28s  %s\n", f.Offset, f.Length, name, f.value(payloads))
+	}
+	for line := range strings.Lines(HexDump(l.Blank(payloads), 16)) {
+		out.WriteString("  " + line)
+	}
+	return out.String()
+}
+
+// Raw is the bytes of all packets of one direction, one after another as they were on the wire, as far as they were
+// recorded, and as Blank has them.
+func Raw(lines []Line, outbound, payloads bool) []byte {
+	var out []byte
+	for _, l := range lines {
+		if l.Outbound == outbound {
+			out = append(out, l.Blank(payloads)...)
+		}
+	}
+	return out
+}
