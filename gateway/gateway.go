@@ -18,6 +18,7 @@ import (
 	"gatehouse/gateway/attempt"
 	"gatehouse/gateway/broker"
 	"gatehouse/gateway/cause"
+	"gatehouse/gateway/finding"
 	"gatehouse/gateway/listener"
 	"gatehouse/gateway/objects"
 	"gatehouse/gateway/pki"
@@ -91,6 +92,7 @@ type Gateway struct {
 	registry  *registry.Registry
 	authority *pki.Authority
 	attempts  *attempt.Log
+	findings  *finding.Log
 	hub       *broker.Hub
 	objects   *objects.Objects
 	webhooks  *webhook.Webhooks
@@ -220,8 +222,10 @@ func (g *Gateway) openAuthority(context.Context) (err error) {
 		return fmt.Errorf("certificates: %w", err)
 	}
 	g.attempts = attempt.NewLog(attempt.Params{Now: c.Now})
+	g.findings = finding.New(finding.Params{Now: c.Now})
 	g.attempts.OnDecided(func(a attempt.Attempt) {
 		g.metrics.Attempt(a)
+		g.findings.Observe(a)
 		if c.OnAttempt != nil {
 			c.OnAttempt(a)
 		}

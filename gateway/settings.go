@@ -33,6 +33,32 @@ type Settings struct {
 	Limits  Limits `json:"limits,omitzero"`
 	// PostQuantum adds the key exchange X25519MLKEM768 (contract, section 1).
 	PostQuantum bool `json:"post_quantum,omitempty"`
+	// Attempts bounds the record of connection attempts, in memory and on the disk. It takes effect at once.
+	Attempts Retention `json:"attempts,omitzero"`
+}
+
+// Retention is how many attempts are kept; the oldest go first, whichever bound they are beyond. Zero values stand for the
+// defaults.
+type Retention struct {
+	Count int   `json:"count,omitempty"` // default 10 000; at most 1 000 000
+	Bytes int64 `json:"bytes,omitempty"` // about, in memory; default 64 MiB; 1 MiB to 4 GiB
+}
+
+// Bounds of Retention.
+const (
+	maxAttempts     = 1_000_000
+	minAttemptBytes = 1 << 20
+	maxAttemptBytes = 4 << 30
+)
+
+func (r Retention) check() error {
+	if r.Count < 0 || r.Count > maxAttempts {
+		return fmt.Errorf("attempts.count %d: from 1 to %d attempts can be kept, or 0 for the default", r.Count, maxAttempts)
+	}
+	if r.Bytes != 0 && (r.Bytes < minAttemptBytes || r.Bytes > maxAttemptBytes) {
+		return fmt.Errorf("attempts.bytes %d: from %d (1 MiB) to %d (4 GiB) bytes can be kept, or 0 for the default", r.Bytes, minAttemptBytes, int64(maxAttemptBytes))
+	}
+	return nil
 }
 
 // Limits are the bounds of the contract, sections 2, 4 and 6. Zero values stand for its defaults.
@@ -96,6 +122,9 @@ func (s Settings) check() error {
 	if s.Durable != "" && s.Durable != DurableAlways {
 		return fmt.Errorf("durable %q: write %q, or leave it out", s.Durable, DurableAlways)
 	}
+	if err := s.Attempts.check(); err != nil {
+		return err
+	}
 	return s.Limits.check()
 }
 
@@ -132,7 +161,7 @@ func checkName(name string) error {
 
 func (s Settings) equal(o Settings) bool {
 	return s.Port == o.Port && s.Network == o.Network && s.SyncTopicsOnly == o.SyncTopicsOnly &&
-		s.StrictPublishes == o.StrictPublishes && s.Durable == o.Durable && s.Limits == o.Limits && s.PostQuantum == o.PostQuantum && slices.Equal(s.Names, o.Names)
+		s.StrictPublishes == o.StrictPublishes && s.Durable == o.Durable && s.Limits == o.Limits && s.PostQuantum == o.PostQuantum && s.Attempts == o.Attempts && slices.Equal(s.Names, o.Names)
 }
 
 // peekSettings reads the settings of a data folder that another instance may have; what cannot be understood stands for the

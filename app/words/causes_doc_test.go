@@ -93,6 +93,12 @@ func describe(c cause.ID, end bool) (said, advice string) {
 		}
 		return Clue(clue), clueFiller(clue).Replace(w.advice)
 	}
+	if w, known := findingWords[c]; known {
+		example := strings.NewReplacer("{device}", "thermostat-7", "{times}", "12", "{interval}", "5 s", "{code}", "4", "{from}", "from 192.0.2.7",
+			"{likely}", "The same key is on two boards.", "{retry}", Retry(4), "{failure}", sentences[cause.UntrustedRoot].cause,
+			"{failureadvice}", sentences[cause.UntrustedRoot].advice, "{not_after}", "2026-06-01")
+		return strings.TrimSpace(example.Replace(w.cause + " " + w.more)), example.Replace(w.advice)
+	}
 	if w, known := undecided[c]; known {
 		return strings.ToUpper(w[:1]) + w[1:] + ".", ""
 	}

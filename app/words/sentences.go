@@ -140,6 +140,9 @@ var sentences = map[cause.ID]sentence{
 	cause.GatewayStopped: {
 		"Gateway was stopped", "The gateway was stopped.", "", "",
 	},
+	cause.GatewayDied: {
+		"Gateway ended meanwhile", "The gateway ended without closing it.", "It was killed, or the machine lost power.", "",
+	},
 }
 
 // warnings are remarks, as a title and a detail.
@@ -183,6 +186,7 @@ var ends = map[cause.ID]string{
 	cause.TopicTooLong:         "The device used a topic that is too long.",
 	cause.WriteTimeout:         "The device stopped reading.",
 	cause.GatewayStopped:       "The gateway was stopped.",
+	cause.GatewayDied:          "The gateway ended without closing it.",
 	cause.StoreDown:            "The gateway could not store its messages.",
 	cause.SessionOverflow:      "More waited for the device than a session may hold, so its session was discarded.",
 	cause.PublishRefused:       "The device sent a message that was refused, and Settings say to disconnect it then.",

@@ -16,10 +16,15 @@ type Filter struct {
 	DeviceSID     string
 	CredentialSID string
 	Remote        string // the whole address, or its host
-	// Text is looked for, in any letter case, in the device's name, the remote address, cause, client id, SIDs and
-	// thumbprint.
+	ServerName    string // by which the device called the gateway (SNI): the whole name, in any letter case
+	Thumbprint    string // SHA-256 of the presented certificate, hex in any letter case
+	Server        string // the wrong server of the lab that took the connection
+	OnlyLive      bool   // only those that are connected now
+	// Text is looked for, in any letter case, in the device's name, the remote address, cause, client id, SIDs, thumbprint
+	// and server name.
 	Text    string
 	Since   time.Time // accepted at or after
+	Until   time.Time // accepted before
 	AfterID uint64    // begun after this one
 	Offset  int       // attempts to leave out, newest first
 	Limit   int       // attempts to return at most; 0: all
@@ -84,7 +89,12 @@ func (r *record) match(f *Filter, wanted bool) (Attempt, bool) {
 		f.DeviceSID != "" && a.DeviceSID != f.DeviceSID,
 		f.CredentialSID != "" && a.CredentialSID != f.CredentialSID,
 		f.Remote != "" && !remoteIs(a.Remote, f.Remote),
+		f.OnlyLive && !a.Live,
+		f.Server != "" && a.Server != f.Server,
+		f.ServerName != "" && !strings.EqualFold(a.ServerName, f.ServerName),
+		f.Thumbprint != "" && !strings.EqualFold(a.Thumbprint, f.Thumbprint),
 		!f.Since.IsZero() && a.At.Before(f.Since),
+		!f.Until.IsZero() && !a.At.Before(f.Until),
 		len(f.Causes) > 0 && !hasCause(a, f.Causes),
 		f.Text != "" && !strings.Contains(r.searched(), f.Text):
 		return Attempt{}, false
@@ -116,7 +126,7 @@ func hasCause(a *Attempt, causes []cause.ID) bool {
 func (r *record) searched() string {
 	if r.text == "" {
 		a := &r.attempt
-		parts := []string{a.DeviceName, a.Remote, string(a.Cause), string(a.End), a.ClientID, a.DeviceSID, a.CredentialSID, a.ServiceSID, a.Thumbprint, a.PresentedUser}
+		parts := []string{a.DeviceName, a.Remote, string(a.Cause), string(a.End), a.ClientID, a.DeviceSID, a.CredentialSID, a.ServiceSID, a.Thumbprint, a.PresentedUser, a.ServerName, a.Server}
 		for _, w := range a.Warnings {
 			parts = append(parts, string(w))
 		}

@@ -105,6 +105,7 @@ const (
 	SessionOverflow    ID = "session_overflow" // too much waited for the device
 	PublishRefused     ID = "publish_refused"  // a refused publish below sync/ while strict is on
 	GatewayStopped     ID = "gateway_stopped"
+	GatewayDied        ID = "gateway_died" // without closing it: killed, or a power cut; found out at the next start
 	InternalError      ID = "internal_error"
 )
 
@@ -144,4 +145,13 @@ const (
 	SecretNotCompared ID = "secret_not_compared" // the refusal came before the secret was looked at
 	NotRecorded       ID = "not_recorded"        // what the verdict rested on is not recorded
 	BeforeConnect     ID = "before_connect"      // it ended before CONNECT: only another try tells
+)
+
+// Findings: what several attempts show together.
+const (
+	TakeoverFight  ID = "takeover_fight"  // two connections of one device evict each other
+	ReconnectStorm ID = "reconnect_storm" // one device connects again and again, and is accepted
+	IgnoresCode    ID = "ignores_code"    // goes on with the same credential after code 2, 4 or 5 (contract, section 4)
+	SameFailure    ID = "same_failure"    // many handshakes fail in the same way
+	ClockOff       ID = "clock_off"       // the device takes the gateway's certificate for expired, and it is not
 )
