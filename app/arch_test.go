@@ -76,6 +76,7 @@ func TestTheRoomsKnowEachOtherOneWayOnly(t *testing.T) {
 		{"gatehouse/app/demo", []string{windowRoot, fyne}, "the demo runs without a window"},
 		{"gatehouse/app/onboard", []string{windowRoot, fyne}, "onboarding is tested without a window"},
 		{"gatehouse/app/remedy", []string{windowRoot, fyne}, "fixes are tested without a window"},
+		{"gatehouse/app/check", []string{windowRoot, fyne, "gatehouse/app/client", "gatehouse/sim", broker, "gatehouse/gateway/listener", registry, "gatehouse/gateway/store"}, "a check sees what a device sees"},
 		{"gatehouse/app/words", []string{windowRoot, fyne}, "the words are the same on the command line"},
 		{"gatehouse/app/client", []string{windowRoot, fyne, broker, "gatehouse/gateway/listener"}, "a client of HTTP needs no engine"},
 		{broker, []string{objects, rest, webhook, registry, "gatehouse/gateway/store", "gatehouse/gateway/listener"}, "the broker knows devices and services by SID, and objects by topic"},
@@ -141,6 +142,16 @@ func TestTheHeadlessProgramHoldsNothingOfTheWindow(t *testing.T) {
 				t.Errorf("built with the tag headless, %s depends on %s", p.ImportPath, dep)
 			}
 		}
+	}
+}
+
+// Go initialises locale before the window's toolkit only because of what it imports.
+func TestTheWindowFindsALanguageBeforeItsToolkitLooksForOne(t *testing.T) {
+	if p := list(t, "migrated_fynedo", "./app")[0]; !slices.Contains(p.Imports, "gatehouse/app/locale") {
+		t.Errorf("%s, with the window, does not import locale", p.ImportPath)
+	}
+	if p := list(t, "migrated_fynedo", "./app/locale")[0]; !slices.Equal(p.Imports, []string{"os"}) {
+		t.Errorf("%s imports %v; with more than os it may come too late", p.ImportPath, p.Imports)
 	}
 }
 

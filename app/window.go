@@ -5,6 +5,7 @@ package main
 import (
 	"gatehouse/app/commands"
 	"gatehouse/app/desktop"
+	_ "gatehouse/app/locale" // before the window's toolkit looks for a language
 )
 
 // openWindow shows the gateway in a window until the user closes it.
