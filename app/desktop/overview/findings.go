@@ -57,7 +57,7 @@ func (f *found) set(all []findings.Finding) {
 
 const (
 	calmHeight  = 42  // without findings
-	leastFound  = 132 // shows one whole
+	leastFound  = 158 // shows one whole
 	foundAround = 54  // head and padding around the list
 	mostOfRoom  = 0.34
 )
