@@ -54,6 +54,15 @@ func WhatIf(a attempt.Attempt, s admission.Service, r Registry, c Change) Outcom
 	return o
 }
 
+// Inputs are what a verdict rested on, as they are recorded with the attempt: Replay needs no more.
+func Inputs(p admission.Presented, s admission.Service, v admission.Verdict) attempt.Inputs {
+	return attempt.Inputs{
+		ProtocolName: p.ProtocolName, ProtocolLevel: p.ProtocolLevel, Service: uint8(s), RateLimited: p.RateLimited,
+		HasUser: p.HasUser, UserIsKeySID: sid.Valid(sid.Key, p.User), HasPassword: p.HasPassword && len(p.Password) > 0,
+		KeyHash: v.KeyHash, SecretMatched: v.SecretMatched,
+	}
+}
+
 // recorded is what admission needs of an attempt. A certificate makes user name and password count for nothing.
 func recorded(a attempt.Attempt) admission.Recorded {
 	in := a.Inputs
