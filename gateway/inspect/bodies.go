@@ -60,7 +60,7 @@ func (w *walk) connect(byte) {
 	if level == V5 && !w.properties("Properties", inConnect) {
 		return
 	}
-	if w.clientID, ok = w.text("Client Identifier", "MQTT-3.1.3-3"); !ok {
+	if w.clientID, ok = w.text(ClientIdentifier, "MQTT-3.1.3-3"); !ok {
 		return
 	}
 	if flags&0x04 != 0 && !w.connectWill() {
@@ -72,7 +72,7 @@ func (w *walk) connect(byte) {
 		}
 	}
 	if flags&0x40 != 0 && !w.absentIn31() {
-		w.prefixed("Password", "MQTT-3.1.2-21", func([]byte) string { return hiddenValue }, true)
+		w.prefixed(password, "MQTT-3.1.2-21", func([]byte) string { return hiddenValue }, true)
 	}
 }
 
@@ -119,7 +119,7 @@ func (w *walk) connectWill() bool {
 	if _, ok := w.text("Will Topic", "MQTT-3.1.2-9"); !ok {
 		return false
 	}
-	_, ok := w.prefixed("Will Payload", "MQTT-3.1.2-9", func(b []byte) string { return countBytes(len(b)) }, true)
+	_, ok := w.prefixed(willPayload, "MQTT-3.1.2-9", func(b []byte) string { return countBytes(len(b)) }, true)
 	return ok
 }
 

@@ -32,7 +32,7 @@ func (l Line) Blank(payloads bool) []byte {
 // prefix is how much of a hidden field says only which it is and how long.
 func (l Line) prefix(f Field) int {
 	switch f.Name {
-	case "Password", "Will Payload":
+	case password, willPayload, ClientIdentifier:
 		return 2
 	case "Authentication Data":
 		return 3
@@ -67,8 +67,8 @@ type exportedField struct {
 	Depth  int    `json:"depth,omitempty"`
 }
 
-// value is what may be said of a field.
-func (f Field) value(payloads bool) string {
+// Shown is what may be said of a field to others.
+func (f Field) Shown(payloads bool) string {
 	switch {
 	case f.Hidden:
 		return hiddenValue
@@ -93,7 +93,7 @@ func (l Line) JSONLine(payloads bool) ([]byte, error) {
 		e.ProblemAt = &p.ProblemAt
 	}
 	for _, f := range p.Fields {
-		e.Fields = append(e.Fields, exportedField{f.Name, f.value(payloads), f.Offset, f.Length, f.Depth})
+		e.Fields = append(e.Fields, exportedField{f.Name, f.Shown(payloads), f.Offset, f.Length, f.Depth})
 	}
 	return json.Marshal(e)
 }
@@ -114,7 +114,7 @@ func (l Line) Text(payloads bool) string {
 	}
 	for _, f := range l.Packet.Fields {
 		name := strings.Repeat("  ", f.Depth) + f.Name
-		fmt.Fprintf(&out, "  %5d %5d  %-28s  %s\n", f.Offset, f.Length, name, f.value(payloads))
+		fmt.Fprintf(&out, "  %5d %5d  %-28s  %s\n", f.Offset, f.Length, name, f.Shown(payloads))
 	}
 	for line := range strings.Lines(HexDump(l.Blank(payloads), 16)) {
 		out.WriteString("  " + line)

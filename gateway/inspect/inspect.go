@@ -64,6 +64,13 @@ type Packet struct {
 	Agreed bool
 }
 
+// Names of fields that others ask for.
+const (
+	ClientIdentifier = "Client Identifier"
+	password         = "Password"
+	willPayload      = "Will Payload"
+)
+
 var typeNames = [16]string{
 	"Reserved (0)", "CONNECT", "CONNACK", "PUBLISH", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP",
 	"SUBSCRIBE", "SUBACK", "UNSUBSCRIBE", "UNSUBACK", "PINGREQ", "PINGRESP", "DISCONNECT", "AUTH",
