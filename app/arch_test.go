@@ -86,6 +86,8 @@ func TestTheRoomsKnowEachOtherOneWayOnly(t *testing.T) {
 		{"gatehouse/gateway/diagnosis", []string{broker, rest, objects, webhook, "gatehouse/gateway/listener"}, "diagnosis reads records and the registry, and nothing else"},
 		{registry, []string{broker, objects, rest, webhook, "gatehouse/gateway/listener"}, "the registry is what the others stand on"},
 		{"gatehouse/gateway/store", []string{"gatehouse/gateway"}, "the store does not know what its values mean"},
+		{"gatehouse/app/report", []string{windowRoot, fyne, broker, "gatehouse/gateway/listener"}, "a report is made of what was recorded, wherever that came from"},
+		{"gatehouse/gateway/inspect", []string{broker, objects, rest, registry, "gatehouse/gateway/listener"}, "the inspector knows packets alone"},
 		{windowRoot + "/kit", []string{"gatehouse/app", "gatehouse/gateway", "gatehouse/sim"}, "widgets know no devices"},
 	}
 	packages := list(t, "migrated_fynedo", "./...")

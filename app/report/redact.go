@@ -1,0 +1,143 @@
+package report
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"gatehouse/gateway/attempt"
+)
+
+var (
+	sidForm    = regexp.MustCompile(`^[A-Z]{2}[0-9a-f]{32}$`)
+	privateKey = regexp.MustCompile(`(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(-----END [A-Z0-9 ]*PRIVATE KEY-----|$)`)
+	longWord   = regexp.MustCompile(`[A-Za-z0-9+/=_.~%-]{32,}`)
+)
+
+const keyWasHere = "(a private key was here)"
+
+// texts makes what came from outside fit to be shown.
+type texts struct{ most int }
+
+// of is a text of one line: bounded, without a private key, and with everything escaped that is no visible character, such as
+// control characters, line ends and marks that turn the direction of writing.
+func (t texts) of(s string) string {
+	s = privateKey.ReplaceAllString(s, keyWasHere)
+	var out strings.Builder
+	for i, r := range s {
+		if out.Len() > t.most {
+			break
+		}
+		switch {
+		case r == utf8.RuneError && !strings.HasPrefix(s[i:], "\uFFFD"):
+			fmt.Fprintf(&out, `\x%02x`, s[i])
+		case !unicode.IsPrint(r):
+			out.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
+		default:
+			out.WriteRune(r)
+		}
+	}
+	return t.cut(out.String())
+}
+
+func (t texts) cut(s string) string {
+	if len(s) <= t.most {
+		return s
+	}
+	at := max(t.most-len("…"), 0)
+	for at > 0 && !utf8.RuneStart(s[at]) {
+		at--
+	}
+	return s[:at] + "…"
+}
+
+// masked hides what looks like a secret in a text that a device chose freely, such as its client ID: 32 characters or more
+// that look random. SIDs are none, nor are words that are joined by dashes.
+func masked(s string) string {
+	return longWord.ReplaceAllStringFunc(s, func(word string) string {
+		if sidForm.MatchString(word) || !looksRandom(word) {
+			return word
+		}
+		return fmt.Sprintf("%s… (masked, %d characters)", word[:4], len(word))
+	})
+}
+
+// looksRandom tells digits and letters at random from words: either one part has 32 characters that are not mostly the same,
+// or the kinds of character take turns, which they do at nearly every second place of random hex and more often in base64.
+func looksRandom(word string) bool {
+	const fewestKinds, turnsInWords = 8, 5
+	part, longest, turns := 0, 0, 0
+	var before rune
+	seen := map[rune]bool{}
+	for _, r := range word {
+		seen[r] = true
+		if strings.ContainsRune("-_.~%", r) {
+			part = 0
+			continue
+		}
+		part++
+		longest = max(longest, part)
+		if kind := kindOf(r); kind != before {
+			before = kind
+			turns++
+		}
+	}
+	return len(seen) >= fewestKinds && (longest >= 32 || turns*turnsInWords >= len(word))
+}
+
+func kindOf(r rune) rune {
+	switch {
+	case unicode.IsDigit(r):
+		return '0'
+	case unicode.IsUpper(r):
+		return 'A'
+	case unicode.IsLower(r):
+		return 'a'
+	}
+	return '+'
+}
+
+// freely are the facts whose text a device chooses freely and that are not topics, which stay.
+var freely = []string{"client_id", "sni", "alpn", "protocol", "error", "old_client_id"}
+
+// redacted is a copy of an attempt without what a report must not hold. It may still hold packets.
+func redacted(a attempt.Attempt) attempt.Attempt {
+	hidden := map[string]string{} // what was masked, so that it is masked wherever it stands
+	mask := func(s string) string {
+		m := masked(s)
+		if m != s {
+			hidden[s] = m
+		}
+		return m
+	}
+	a.ClientID, a.ServerName = mask(a.ClientID), mask(a.ServerName)
+	a.Steps = slices.Clone(a.Steps)
+	for i, s := range a.Steps {
+		facts := make([]attempt.Fact, 0, len(s.Facts))
+		for _, f := range s.Facts {
+			switch {
+			case f.Name == "hex" && (s.Kind == attempt.Connect || s.Kind == attempt.FirstBytes):
+				continue // the payload of a will may be in it, or what was said in the clear; packets are shown with both blanked
+			case f.Name == "pem":
+				continue // as long as all else together; its thumbprints name the certificate
+			case slices.Contains(freely, f.Name):
+				f.Value = mask(f.Value)
+			}
+			facts = append(facts, f)
+		}
+		a.Steps[i].Facts = facts
+	}
+	for i, s := range a.Steps {
+		for k, f := range s.Facts {
+			for secret, m := range hidden {
+				f.Value = strings.ReplaceAll(f.Value, secret, m)
+			}
+			a.Steps[i].Facts[k] = f
+		}
+	}
+	return a
+}
