@@ -99,7 +99,7 @@ func (a *adapter) Tally() frame.Tally {
 	if series := log.Series(2); len(series) == 2 { // the last whole second
 		sample.Connects, sample.Refusals = float32(series[0].Accepted), float32(series[0].Refused)
 	}
-	return frame.Tally{Sample: sample, Refused: log.Counts(a.now().Add(-lately)).Refused}
+	return frame.Tally{Sample: sample, Refused: log.Counts(a.now().Add(-lately)).Refused, Findings: findingsOf{a}.count()}
 }
 
 // SetPort implements frame.Gateway.

@@ -92,6 +92,7 @@ type program struct {
 	frame   *frame.Frame
 	bench   *onboard.Bench
 	gateway *gateway.Gateway
+	fixer   fix.Fixer
 	plain   fyne.Size // of the window, before presenting
 }
 
@@ -111,6 +112,7 @@ func (p *program) run() error {
 	}
 	p.window.Resize(size)
 	p.window.SetCloseIntercept(p.close)
+	p.window.SetOnDropped(p.drop)
 	p.heedSignals()
 	p.open(badState)
 	p.window.ShowAndRun()
@@ -177,6 +179,7 @@ func (p *program) show(g *gateway.Gateway, vault *sim.Vault) {
 		Look:      p.dress,
 		Find:      func(query string) []frame.Found { return at.find(query, f) },
 		AddDevice: func() { p.onboard(at) },
+		Check:     func() frame.Sheet { return p.checkup(at) },
 	})
 	p.frame = f
 	p.bench = onboard.NewBench(onboard.BenchParams{
@@ -194,8 +197,9 @@ func (p *program) show(g *gateway.Gateway, vault *sim.Vault) {
 			s.NewKey(sid)
 		}
 	}}
+	p.fixer = fixer
 	f.Add(shell.Overview, "Overview", overview.New(overview.Params{
-		Fix: fixer, Log: g.Attempts(), Gateway: at, Meter: readings, Remedy: at.remedy, Registered: registered,
+		Fix: fixer, Log: g.Attempts(), Gateway: at, Meter: readings, Remedy: at.remedy, Registered: registered, Findings: findingsOf{at},
 	}))
 	f.Add(shell.Devices, "Devices", devicesScreen)
 	f.Add(shell.Attempts, "Attempts", attempts.New(attempts.Params{Fix: fixer, Log: g.Attempts(), Remedy: at.remedy, Registered: registered}))

@@ -4,6 +4,7 @@
 package overview
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -179,8 +180,13 @@ func (s *Screen) decided(shot *snapshot, now time.Time) {
 	shot.refused = s.p.Log.Counts(now.Add(-lately)).Refused
 	shot.counts = countsOf(s.p.Log.Counts(now.Add(-time.Hour)))
 	shot.refusals = s.newsOf(now)
-	shot.findings = s.p.Findings.Active()
+	shot.findings = weighty(s.p.Findings.Active())
 	shot.devices = len(s.p.Gateway.Devices())
+}
+
+// weighty leaves out remarks, which have their place on the pages of their devices.
+func weighty(all []findings.Finding) []findings.Finding {
+	return slices.DeleteFunc(all, func(f findings.Finding) bool { return f.State == attempt.Good })
 }
 
 func (s snapshot) same(o snapshot) bool {
