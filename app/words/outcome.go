@@ -25,9 +25,11 @@ func Outcome(o diagnosis.Outcome, a attempt.Attempt) string {
 	then.Steps = nil
 	switch {
 	case !o.Decided && o.Verdict.Cause != "" && !o.Verdict.Accepted():
-		return fmt.Sprintf("No: %s. Even with the right secret: code %d. %s", undecided[o.Reason], o.Verdict.Code, Explain(then).Cause)
+		return fmt.Sprintf("No: even with the right secret it would be code %d. %s", o.Verdict.Code, Explain(then).Cause)
 	case !o.Decided:
 		return "Cannot tell: " + undecided[o.Reason] + "."
+	case o.Verdict.Accepted() && a.Cause == cause.RateLimited:
+		return "Yes: it would be accepted now, unless too many connect at once again."
 	case o.Verdict.Accepted() && !o.Changed:
 		return "Yes: it would be accepted again."
 	case o.Verdict.Accepted():
@@ -47,6 +49,20 @@ var rowNames = map[string]string{
 	"sha256": "SHA-256", "sha1": "SHA-1", "public_key": "Public key", "subject": "Subject", "issuer": "Issuer", "serial": "Serial number",
 	"not_before": "Valid from", "not_after": "Valid until", "key_type": "Key type", "device": "Device", "fleet": "Fleet", "credential": "Key SID",
 	"secret": "Secret", "created": "Made",
+}
+
+// RowValues are what stands in a row of presented and enrolled, as people read it.
+func RowValues(r diagnosis.Row) (presented, enrolled string) {
+	if r.Name != "secret" {
+		return r.Presented, r.Enrolled
+	}
+	switch r.Presented {
+	case "matches":
+		return "matches", "kept as a salted hash"
+	case "differs":
+		return "does not match", "kept as a salted hash"
+	}
+	return "not known", "kept as a salted hash"
 }
 
 // RowName is the name of a row of presented and enrolled.

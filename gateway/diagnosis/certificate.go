@@ -86,20 +86,17 @@ func presentedCertificate(a attempt.Attempt) *x509.Certificate {
 	return nil
 }
 
-// closest looks for an enrolled certificate that has to do with the presented one, in one pass over the bytes of all: names
-// and public keys stand in a certificate as they are, so that only those that hold them need to be parsed.
+// closest looks for an enrolled certificate that has to do with the presented one, in one pass over all, of which only an
+// issuer is parsed whole.
 func closest(presented *x509.Certificate, r Registry) (best registry.Certificate, how cause.ID) {
 	self := bytes.Equal(presented.RawIssuer, presented.RawSubject)
 	emptyName := len(presented.RawSubject) <= 2
 	for _, candidate := range r.AllCertificates() {
-		if bytes.Contains(candidate.DER, presented.RawSubjectPublicKeyInfo) {
-			return candidate, cause.Reissued
-		}
-		if how == cause.SameNameOtherKey {
-			continue
-		}
-		subject := subjectOf(candidate.DER)
+		subject, publicKey := partsOf(candidate.DER)
 		switch {
+		case bytes.Equal(publicKey, presented.RawSubjectPublicKeyInfo):
+			return candidate, cause.Reissued
+		case how == cause.SameNameOtherKey: // only a reissued one would be closer
 		case !emptyName && bytes.Equal(subject, presented.RawSubject):
 			best, how = candidate, cause.SameNameOtherKey
 		case how == "" && !self && bytes.Equal(subject, presented.RawIssuer):
@@ -111,8 +108,9 @@ func closest(presented *x509.Certificate, r Registry) (best registry.Certificate
 	return best, how
 }
 
-// subjectOf is the raw subject of a DER certificate, found by its place (RFC 5280, 4.1); nil for bytes that are none.
-func subjectOf(der []byte) []byte {
+// partsOf are the raw subject and the raw public key of a DER certificate, found by their place (RFC 5280, 4.1); nil for bytes
+// that are none.
+func partsOf(der []byte) (subject, publicKey []byte) {
 	certificate, _, _ := element(der)
 	tbs, _, _ := element(certificate)
 	const version = 0xa0
@@ -122,8 +120,9 @@ func subjectOf(der []byte) []byte {
 	for range 4 { // serial number, signature, issuer, validity
 		_, _, tbs = element(tbs)
 	}
-	_, subject, _ := element(tbs)
-	return subject
+	_, subject, tbs = element(tbs)
+	_, publicKey, _ = element(tbs)
+	return subject, publicKey
 }
 
 // element splits off the first DER element: its content, the whole of it, and what follows. All are nil when it is not whole.

@@ -142,12 +142,11 @@ func (w *world) enrol(der []byte, fleet, device string) registry.Certificate {
 
 // issuer makes certificates with one name and key of its own.
 type issuer struct {
-	t    *testing.T
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 }
 
-func newKey(t *testing.T) *ecdsa.PrivateKey {
+func newKey(t testing.TB) *ecdsa.PrivateKey {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -159,7 +158,7 @@ func newKey(t *testing.T) *ecdsa.PrivateKey {
 var serial = new(big.Int)
 
 // issue makes a certificate; a nil issuer signs itself.
-func (i *issuer) issue(t *testing.T, name string, key *ecdsa.PrivateKey, notAfter time.Time) *x509.Certificate {
+func (i *issuer) issue(t testing.TB, name string, key *ecdsa.PrivateKey, notAfter time.Time) *x509.Certificate {
 	t.Helper()
 	serial = new(big.Int).Add(serial, big.NewInt(1))
 	template := &x509.Certificate{
