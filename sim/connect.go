@@ -50,6 +50,9 @@ func (d *Device) greet(ctx context.Context, o Options, t target, r *Result) (*li
 	}
 	r.Local, r.Remote = raw.LocalAddr().String(), raw.RemoteAddr().String()
 	d.note("connected to %s from %s", r.Remote, r.Local)
+	if o.Faults != nil {
+		raw = o.Faults.Wrap(raw)
+	}
 	secure := tls.Client(raw, t.tls)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		_ = raw.Close()
@@ -59,7 +62,7 @@ func (d *Device) greet(ctx context.Context, o Options, t target, r *Result) (*li
 	r.TLSVersion, r.Suite = tls.VersionName(state.Version), tls.CipherSuiteName(state.CipherSuite)
 	d.note("%s · %s · server certificate %q trusted", r.TLSVersion, r.Suite, state.PeerCertificates[0].Subject.CommonName)
 
-	l := &link{tls: secure, r: bufio.NewReader(secure)}
+	l := &link{tls: secure, r: bufio.NewReader(secure), faults: o.Faults, remark: d.note}
 	l.note = func(outbound bool, packet []byte) { d.packet(outbound, packet, t.level) }
 	stop := context.AfterFunc(ctx, func() { _ = raw.SetDeadline(time.Unix(1, 0)) })
 	answer, err := l.connect(appendConnect(nil, o, t), t.level)

@@ -33,6 +33,7 @@ type Device struct {
 	mu      sync.Mutex // guards what follows; never held while waiting or calling out
 	state   State
 	session session
+	link    *link              // of session
 	cancel  context.CancelFunc // of the Connect at work
 	closed  bool
 	granted map[string]byte
@@ -202,7 +203,7 @@ func (d *Device) adopt(ctx context.Context, l *link, answer connack, o Options, 
 	if d.view != nil {
 		d.view.Close()
 	}
-	d.session, d.view = s, view
+	d.session, d.view, d.link = s, view, l
 	d.state.Connected, d.state.Connecting, d.state.Since = true, false, d.now()
 	if !answer.present {
 		clear(d.granted)
@@ -221,7 +222,7 @@ func (d *Device) ended(s session, kind EndKind, err error) {
 	d.mu.Lock()
 	current := d.session == s
 	if current {
-		d.session = nil
+		d.session, d.link = nil, nil
 		d.state.Connected, d.state.Since = false, now
 		d.state.End, d.state.EndedAt = kind, now
 		d.state.EndReason = fmt.Sprintf("%s at %s", endSentence(kind, err), now.Format(time.TimeOnly))
@@ -327,6 +328,26 @@ func (d *Device) Subscribe(ctx context.Context, filter string, qos byte) (grante
 	d.mu.Unlock()
 	d.version.Add(1)
 	return granted, nil
+}
+
+// SendRaw sends bytes as they are, whatever MQTT says about them: to see what a server does.
+func (d *Device) SendRaw(b []byte) error {
+	d.mu.Lock()
+	l := d.link
+	if d.session == nil {
+		l = nil
+	}
+	d.mu.Unlock()
+	switch {
+	case l == nil:
+		return fmt.Errorf("send bytes: %w", ErrNotConnected)
+	case len(b) == 0:
+		return errors.New("send bytes: there are none")
+	}
+	if err := l.sendRaw(b); err != nil {
+		return fmt.Errorf("send bytes: %w", err)
+	}
+	return nil
 }
 
 // Unsubscribe gives up a filter.

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"gatehouse/sim/faults"
 )
 
 // closeGrace bounds the farewell of TLS: a peer that does not read must not hold up a disconnect.
@@ -26,8 +28,13 @@ var errEnded = errors.New("connection ended")
 type link struct {
 	tls  *tls.Conn
 	note func(outbound bool, packet []byte)
+	// remark tells the console what did not pass.
+	remark func(format string, a ...any)
 
 	r *bufio.Reader
+
+	faults *faults.Switches // nil: none
+	pings  heldPings        // that the client is to believe were answered
 
 	readMu sync.Mutex
 	unread []byte // of the packet that is being handed to the client
@@ -47,6 +54,15 @@ func (l *link) handOver(connack []byte, ended func(error)) {
 	l.unread, l.ended = connack, ended
 }
 
+// ignoresKeepAlive tells that pings are kept back now.
+func (l *link) ignoresKeepAlive() bool {
+	if l.faults == nil {
+		return false
+	}
+	_, _, ignore := l.faults.Packets.State()
+	return ignore
+}
+
 // send records a packet and writes it.
 func (l *link) send(packet []byte) error {
 	l.writeMu.Lock()
@@ -55,9 +71,33 @@ func (l *link) send(packet []byte) error {
 }
 
 func (l *link) sendLocked(packet []byte) error {
-	l.note(true, packet)
+	sent := [][]byte{packet}
+	if l.faults != nil && packet[0]>>4 != typeConnect {
+		var pinged bool
+		if sent, pinged = l.faults.Packets.Outbound(packet); pinged {
+			l.pings.hold(l.tls.NetConn())
+		}
+		if len(sent) == 0 {
+			l.remark("%s kept back", typeName(packet[0]>>4))
+		}
+	}
 	_ = l.tls.SetWriteDeadline(time.Now().Add(writeTimeout))
-	_, err := l.tls.Write(packet)
+	for _, p := range sent {
+		l.note(true, p)
+		if _, err := l.tls.Write(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sendRaw records bytes and writes them, past all faults.
+func (l *link) sendRaw(b []byte) error {
+	l.writeMu.Lock()
+	defer l.writeMu.Unlock()
+	l.note(true, b)
+	_ = l.tls.SetWriteDeadline(time.Now().Add(writeTimeout))
+	_, err := l.tls.Write(b)
 	return err
 }
 
@@ -74,6 +114,9 @@ func (l *link) receive() ([]byte, error) {
 func (l *link) Read(p []byte) (int, error) {
 	l.readMu.Lock()
 	defer l.readMu.Unlock()
+	if len(l.unread) == 0 && l.pings.wait(l.r, l.tls.NetConn()) {
+		l.unread = []byte{typePingresp << 4, 0}
+	}
 	if len(l.unread) == 0 {
 		packet, err := l.receive()
 		if err == nil {

@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"gatehouse/sim/faults"
 )
 
 // Defaults of a connection, and the bounds of what a CONNECT can say.
@@ -85,6 +87,11 @@ type Options struct {
 
 	Credential  Credential
 	WrongSecret bool // sends a random secret as long as the right one
+
+	// Faults are what is wrong with the network and the client; nil: nothing. They can be switched while the device is connected.
+	Faults *faults.Switches
+	// ClockOff is by how much the device's clock is wrong: it judges the server's certificate by that time.
+	ClockOff time.Duration
 
 	Timeout time.Duration // for connecting as a whole, from the first SYN to the CONNACK; 0: DefaultTimeout
 }
@@ -194,6 +201,9 @@ func (o Options) checkLengths() error {
 
 func (o Options) tlsConfig(host string) (*tls.Config, error) {
 	c := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
+	if o.ClockOff != 0 {
+		c.Time = func() time.Time { return time.Now().Add(o.ClockOff) }
+	}
 	if len(o.RootPEM) > 0 {
 		c.RootCAs = x509.NewCertPool()
 		if !c.RootCAs.AppendCertsFromPEM(o.RootPEM) {

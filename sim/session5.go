@@ -28,7 +28,7 @@ func (s *heldSession) start(context.Context) error {
 
 func (s *heldSession) read() {
 	for {
-		if s.keepAlive > 0 {
+		if s.keepAlive > 0 && !s.link.ignoresKeepAlive() {
 			_ = s.link.tls.SetReadDeadline(time.Now().Add(s.keepAlive + s.patience))
 		}
 		packet, err := s.link.receive()
