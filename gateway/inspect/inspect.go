@@ -97,7 +97,7 @@ func Decode(b []byte, length int, version byte) Packet {
 	w := &walk{b: b, end: length, length: length, version: version, p: &p}
 	w.packet()
 	p.Fields = w.fields
-	if p.Problem == "" && !p.Truncated {
+	if !p.Truncated && w.end == len(b) {
 		judge(&p, b, w.header, w.version)
 	}
 	if !p.Truncated && len(b) > 0 {

@@ -63,7 +63,7 @@ func decoded(b []byte, header int, version byte) (m packets.Packet, err error) {
 	return m, decode(body)
 }
 
-// judge asks what MQTT 3.1 and 3.1.1 forbid a device, of which the gateway's own decoder has the last word.
+// judge asks what MQTT 3.1 and 3.1.1 forbid a device, where the gateway's own decoder has the last word.
 func judge(p *Packet, b []byte, header int, version byte) {
 	if version > V311 || header == 0 {
 		return
@@ -85,7 +85,7 @@ func judge(p *Packet, b []byte, header int, version byte) {
 		err = wire.DecodeEmpty(first, body)
 	}
 	var wrong *wire.MalformedError
-	if errors.As(err, &wrong) {
+	if errors.As(err, &wrong) && (p.Problem == "" || wrong.Offset <= p.ProblemAt) {
 		p.Problem, p.ProblemAt = wrong.Reason+" ["+wrong.Rule+"]", wrong.Offset
 	}
 }

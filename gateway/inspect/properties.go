@@ -85,6 +85,10 @@ func (w *walk) properties(name string, in place) bool {
 	w.depth++
 	count := w.propertyList(in)
 	w.depth--
+	if w.at == start { // not even their length is there
+		w.fields = w.fields[:parent]
+		return false
+	}
 	w.fields[parent].Length = w.at - start
 	w.fields[parent].Value = fmt.Sprint(count)
 	return !w.stopped
