@@ -264,11 +264,75 @@ func TestLookTellsTheDeviceFromOthers(t *testing.T) {
 		for _, a := range c.attempts {
 			log.Add(a)
 		}
-		s := onboard.Look(log, device, "KY1", after)
+		s := onboard.Look(log, device, onboard.Material{SID: "KY1"}, after)
 		if s.Connected != c.connected || s.Refused != c.refused || s.Unsure != c.unsure || s.Tries != c.tries {
 			t.Errorf("%s: %+v", c.name, s)
 		}
 	}
+}
+
+func TestADeviceIsRecognisedByAllThatIsItsOwn(t *testing.T) {
+	key := "KY8f2c41d07b9e4a6c93d5e1f0a2b7c684"
+	device := registry.Device{SID: "TH1", UniqueName: "thermostat-9"}
+	_, m := certificate(t)
+	for _, c := range []struct {
+		name                              string
+		material                          onboard.Material
+		attempt                           attempt.Attempt
+		refused, nearly, unsure, newcomer bool
+	}{
+		{"a letter of the Key SID is wrong", onboard.Material{SID: key}, attempt.Attempt{PresentedUser: key[:33] + "5", Code: 4}, true, true, false, false},
+		{"its Key SID in capitals", onboard.Material{SID: key}, attempt.Attempt{PresentedUser: "KY" + strings.ToUpper(key[2:]), Code: 2}, true, true, false, false},
+		{"quite another key", onboard.Material{SID: key}, attempt.Attempt{PresentedUser: "KY00000000000000000000000000000000", Code: 4}, true, false, true, true},
+		{"its certificate", m, attempt.Attempt{Thumbprint: strings.ToUpper(thumbprint(t, m)), Code: 4}, true, false, false, false},
+		{"its name as client ID", onboard.Material{SID: key}, attempt.Attempt{ClientID: "thermostat-9", Code: 1}, true, false, false, false},
+		{"another device under its name", onboard.Material{SID: key}, attempt.Attempt{ClientID: "thermostat-9", DeviceSID: "TH2", Code: 5}, false, false, false, false},
+		{"nobody, from a new address", onboard.Material{SID: key}, attempt.Attempt{Remote: "192.168.1.44:50112", Code: attempt.TLS}, true, false, true, true},
+		{"nobody, from where others connect", onboard.Material{SID: key}, attempt.Attempt{Remote: "192.168.1.7:50112", Code: attempt.TLS}, true, false, true, false},
+	} {
+		log := &onboardtest.Attempts{}
+		log.Add(attempt.Attempt{DeviceSID: "TH2", Remote: "192.168.1.7:4000", Code: 0}) // before
+		after := onboard.Newest(log)
+		log.Add(c.attempt)
+		s := onboard.Look(log, device, c.material, after)
+		if s.Refused != c.refused || s.Nearly != c.nearly || s.Unsure != c.unsure || s.Newcomer != c.newcomer {
+			t.Errorf("%s: %+v", c.name, s)
+		}
+	}
+}
+
+func TestTriesOfOthersAreNotCountedAmongThoseOfANewcomer(t *testing.T) {
+	log := &onboardtest.Attempts{}
+	for _, from := range []string{"192.168.1.44:1", "192.168.1.45:1", "192.168.1.44:2"} {
+		log.Add(attempt.Attempt{Remote: from, Code: attempt.TLS, Cause: cause.UntrustedRoot})
+	}
+	if s := onboard.Look(log, registry.Device{SID: "TH1"}, onboard.Material{SID: "KY1"}, 0); s.Tries != 2 {
+		t.Errorf("%d tries", s.Tries)
+	}
+}
+
+// certificate makes a device's certificate, as the wizard does.
+func certificate(t *testing.T) (registry.Device, onboard.Material) {
+	t.Helper()
+	r := onboardtest.NewRegistry()
+	device, err := r.CreateDevice(t.Context(), registry.NewDevice{UniqueName: "thermostat-9"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := onboard.NewMaterial(t.Context(), r, time.Now(), device.SID, onboard.GenerateCertificate, "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return device, m
+}
+
+func thumbprint(t *testing.T, m onboard.Material) string {
+	t.Helper()
+	parsed, err := onboard.CheckCertificate(m.CertPEM)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed.Thumbprint
 }
 
 func TestSnippetsNameHostPortRootAndCredential(t *testing.T) {

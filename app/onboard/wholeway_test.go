@@ -50,7 +50,7 @@ func (w world) look(t *testing.T, o *onboard.Onboarding, after uint64) onboard.S
 	device := mustMade(t, o)
 	m, _ := o.Material()
 	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		if s := onboard.Look(w.Attempts(), device, m.SID, after); s.Seen() {
+		if s := onboard.Look(w.Attempts(), device, m, after); s.Seen() {
 			return s
 		}
 		if time.Now().After(deadline) {

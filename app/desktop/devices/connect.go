@@ -319,7 +319,7 @@ func (v *connect) refused(f *facts, r sim.Result) fyne.CanvasObject {
 		if f.options.WrongSecret && a.Cause == cause.WrongSecret {
 			caption = "You had it send a wrong secret on purpose. " + caption
 		}
-		return mend.Card(a, words.CodeName(a.Code), caption, buttons...)
+		return mend.Card(a, words.CodeName(a.Code), kit.NewProse(kit.Run{Text: caption, Type: kit.Caption}), buttons...)
 	}
 	title, why := "No answer", onboard.Say(r.Err)
 	var refused *sim.RefusedError

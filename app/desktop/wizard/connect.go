@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net"
 	"sync/atomic"
 	"time"
 
@@ -15,6 +16,8 @@ import (
 	"gatehouse/app/desktop/kit"
 	"gatehouse/app/desktop/shell"
 	"gatehouse/app/onboard"
+	"gatehouse/gateway/attempt"
+	"gatehouse/gateway/cause"
 	"gatehouse/gateway/sid"
 	"gatehouse/sim"
 )
@@ -37,6 +40,10 @@ type connectPage struct {
 	wait    *kit.Text
 	since   time.Time
 	content fyne.CanvasObject
+	weights []float32 // of snippet and side
+
+	line     mend.Timeline // nil when it is shown elsewhere
+	unfolded bool
 
 	sighting onboard.Sighting
 	failed   error // of a virtual device that got no answer
@@ -46,9 +53,16 @@ type connectPage struct {
 	version, second atomic.Uint64 // shown
 }
 
+// How the page shares its width.
+const snippetWidth, sideWidth = 612, 330
+
 func newConnectPage(w *Wizard) *connectPage {
 	p := &connectPage{w: w, picks: kit.Flow(8), code: form.NewCode(""), actions: kit.Flow(8), note: kit.NewProse(), side: kit.Down(12)}
-	p.content = kit.Columns(18, []float32{612, 330},
+	p.weights = []float32{snippetWidth, sideWidth}
+	if w.p.Timeline != nil {
+		p.line = w.p.Timeline()
+	}
+	p.content = kit.Columns(18, p.weights,
 		kit.Down(10, p.picks, p.code.Container, p.actions, p.note), p.side)
 	return p
 }
@@ -57,7 +71,7 @@ func newConnectPage(w *Wizard) *connectPage {
 func (p *connectPage) enter() {
 	p.material, _ = p.w.run.Material()
 	p.at = p.w.p.Endpoint()
-	p.sighting, p.failed, p.seen = onboard.Sighting{}, nil, ""
+	p.sighting, p.failed, p.seen, p.unfolded = onboard.Sighting{}, nil, "", false
 	p.since = p.w.p.Now()
 	p.version.Store(0)
 	p.second.Store(0)
@@ -197,7 +211,7 @@ func (p *connectPage) what() string {
 
 // showSide builds the right side anew when it says something else than before.
 func (p *connectPage) showSide() {
-	state := fmt.Sprint(p.sighting.Attempt.ID, p.sighting.Attempt.Live, p.sighting.Tries, p.failed, p.playing, p.at.Listening, p.masked)
+	state := fmt.Sprint(p.sighting.Attempt.ID, p.sighting.Attempt.Live, p.sighting.Tries, p.failed, p.playing, p.at.Listening, p.masked, p.unfolded, len(p.sighting.Attempt.Steps), len(p.sighting.Attempt.Warnings))
 	if state == p.seen {
 		if p.wait != nil {
 			p.wait.Set(p.waited())
@@ -212,6 +226,11 @@ func (p *connectPage) showSide() {
 		p.side.Objects = append(p.side.Objects, p.arrived())
 	case p.sighting.Refused:
 		p.side.Objects = append(p.side.Objects, p.refused())
+	}
+	if p.sighting.Seen() {
+		if steps := p.steps(); steps != nil {
+			p.side.Objects = append(p.side.Objects, steps)
+		}
 	}
 	if p.failed != nil {
 		p.side.Objects = append(p.side.Objects, p.unanswered())
@@ -231,30 +250,85 @@ func (p *connectPage) arrived() fyne.CanvasObject {
 	return kit.Panel(kit.Raised, kit.Good, 14, kit.Down(8,
 		container.NewBorder(nil, nil, kit.Inset(0, 10, 0, 0, kit.NewIcon("check", kit.Good, 22)), nil,
 			kit.Down(0, kit.NewProse(kit.Run{Text: p.deviceName() + " is connected", Type: kit.Title}))),
-		kit.NewProse(kit.Run{Text: a.At.Local().Format("15:04:05") + " from " + a.Remote, Type: kit.Caption}),
+		mend.Origin(p.w.p.Shell, a, ""),
 		kit.NewProse(kit.Run{Text: "It proved who it is with its " + by + " " + sid.Short(a.CredentialSID) + ".", Type: kit.Body}),
 		kit.Flow(6, p.timeline(kit.Secondary)),
 	))
 }
 
+// timeline is the button that unfolds the timeline below, or folds it again.
 func (p *connectPage) timeline(rank kit.Rank) *kit.Button {
-	return kit.NewButton("Show the timeline", rank, func() {
-		p.w.p.Shell.Go(shell.Attempts, fmt.Sprint(p.sighting.Attempt.ID))
+	a := p.sighting.Attempt
+	if p.line == nil {
+		return kit.NewButton("Show the timeline", rank, func() { p.w.p.Shell.Go(shell.Attempts, shell.AttemptKey(a.ID)) })
+	}
+	label := "Show the timeline"
+	if p.unfolded {
+		label = "Fold the timeline"
+	}
+	return kit.NewButton(label, rank, func() {
+		p.unfolded = !p.unfolded
+		p.seen = ""
+		p.showSide()
 	})
+}
+
+// steps is the unfolded timeline; nil while it is folded. It asks for more width than what else stands there.
+func (p *connectPage) steps() fyne.CanvasObject {
+	p.weights[0], p.weights[1] = snippetWidth, sideWidth
+	if p.line == nil || !p.unfolded {
+		return nil
+	}
+	p.weights[0], p.weights[1] = sideWidth+60, snippetWidth-60
+	p.line.Show(p.sighting.Attempt)
+	a := p.sighting.Attempt
+	more := kit.NewLink(fmt.Sprintf("Attempt %d", a.ID), kit.Caption, func() { p.w.p.Shell.Go(shell.Attempts, shell.AttemptKey(a.ID)) })
+	head := kit.Across(8, kit.NewText("Timeline", kit.Title), kit.Spacer(), more)
+	return kit.Panel(kit.Surface, kit.Line, 12, kit.Down(8, head, p.line.Content()))
 }
 
 func (p *connectPage) refused() fyne.CanvasObject {
 	a := p.sighting.Attempt
-	title := "It tried and was refused"
-	if p.sighting.Unsure {
+	title, rest := "It tried and was refused", tries(p.sighting.Tries)
+	switch {
+	case p.sighting.Newcomer:
+		title = "Somebody tried from " + hostOf(a.Remote) + " and " + failed(a)
+	case p.sighting.Unsure:
 		title = "Something tried and was refused"
+	case p.sighting.Nearly:
+		rest += " · nearly its Key SID"
 	}
-	caption := a.At.Local().Format("15:04:05") + " from " + a.Remote + " · " + tries(p.sighting.Tries)
 	buttons := []fyne.CanvasObject{p.timeline(kit.Primary)}
 	if fix, ok := p.w.mend().Button(a, kit.Secondary); ok {
 		buttons = append(buttons, fix)
 	}
-	return mend.Card(a, title, caption, buttons...)
+	return mend.Card(a, title, mend.Origin(p.w.p.Shell, a, rest), buttons...)
+}
+
+// failed is what somebody did who did not say who it was.
+func failed(a attempt.Attempt) string {
+	switch a.Cause {
+	case cause.UntrustedRoot:
+		return "did not trust this gateway’s root"
+	case cause.WrongServerName:
+		return "expected another server name"
+	case cause.ClosedBeforeConnect:
+		return "closed before CONNECT"
+	case cause.Plaintext:
+		return "spoke MQTT without TLS"
+	case cause.MQTT5:
+		return "spoke MQTT 5"
+	case cause.NoSharedSuite, cause.TLSVersion, cause.HandshakeFailed:
+		return "could not agree on TLS"
+	}
+	return "was refused"
+}
+
+func hostOf(remote string) string {
+	if host, _, err := net.SplitHostPort(remote); err == nil {
+		return host
+	}
+	return remote
 }
 
 func tries(n int) string {

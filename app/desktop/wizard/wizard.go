@@ -29,7 +29,9 @@ type Params struct {
 	Endpoint func() onboard.Endpoint
 	// Remedy is the fix of an attempt, if there is one.
 	Remedy func(attempt.Attempt) (remedy.Remedy, bool)
-	Now    func() time.Time // nil: the wall clock
+	// Timeline makes a timeline that unfolds below a refusal; nil: the screen of attempts shows it.
+	Timeline func() mend.Timeline
+	Now      func() time.Time // nil: the wall clock
 	// OnDone is told the device that was made; OnCancel that there is none. Each ends the wizard.
 	OnDone   func(deviceSID string)
 	OnCancel func()
@@ -301,7 +303,7 @@ func (w *Wizard) Pull() (apply func()) {
 		return nil
 	}
 	material, _ := w.run.Material()
-	sighting := onboard.Look(w.p.Attempts, device, material.SID, watching.after)
+	sighting := onboard.Look(w.p.Attempts, device, material, watching.after)
 	at := w.p.Endpoint()
 	return func() {
 		if w.watching.Load() == watching {

@@ -6,7 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"fyne.io/fyne/v2"
+
+	"gatehouse/app/desktop/devices/mend"
 	"gatehouse/app/desktop/devices/screentest"
+	"gatehouse/app/desktop/kit"
 	"gatehouse/app/desktop/shelltest"
 	"gatehouse/app/onboard"
 	"gatehouse/app/onboard/onboardtest"
@@ -224,7 +228,7 @@ func TestATickAppearsTheMomentTheDeviceConnects(t *testing.T) {
 	s.want("Waiting for thermostat-9…", "mqtts://localhost:8883")
 	s.attempts.Add(attempt.Attempt{At: s.now, Remote: "192.168.1.44:50112", DeviceSID: device.SID, Code: 0, Cause: cause.Accepted, Live: true})
 	s.pull()
-	s.want("thermostat-9 is connected", "192.168.1.44:50112")
+	s.want("thermostat-9 is connected", "from 192.168.1.44")
 	s.wantNone("Waiting for")
 	s.press("Done")
 	if s.done != device.SID {
@@ -249,7 +253,7 @@ func TestARefusedAttemptShowsCauseTimelineAndFix(t *testing.T) {
 		s.attempts.Add(attempt.Attempt{At: s.now, Remote: "192.168.1.44:50112", DeviceSID: device.SID, DeviceName: "thermostat-9", CredentialSID: key.SID, Code: 4, Cause: cause.WrongSecret})
 	}
 	s.pull()
-	s.want("It tried and was refused", "is wrong.", "192.168.1.44:50112 · 3 tries", "Still listening for thermostat-9…")
+	s.want("It tried and was refused", "is wrong.", "from 192.168.1.44 · 3 tries", "Still listening for thermostat-9…")
 	s.press("Show the timeline")
 	if len(s.shell.Gone) != 1 || s.shell.Gone[0] != [2]string{"attempts", "3"} {
 		t.Errorf("went to %v", s.shell.Gone)
@@ -268,7 +272,66 @@ func TestANamelessRefusalIsShownAsUnsure(t *testing.T) {
 	s.toConnect("Generate a certificate")
 	s.attempts.Add(attempt.Attempt{At: s.now, Remote: "192.168.1.44:50112", Code: attempt.TLS, Cause: cause.UntrustedRoot})
 	s.pull()
-	s.want("Something tried and was refused", "does not trust this gateway’s root")
+	s.want("Somebody tried from 192.168.1.44 and did not trust this gateway’s root", "1 try")
+	s.press("192.168.1.44")
+	if len(s.shell.Gone) != 1 || s.shell.Gone[0] != [2]string{"attempts", "from:192.168.1.44"} {
+		t.Errorf("went to %v", s.shell.Gone)
+	}
+}
+
+func TestARefusalFromWhereOthersConnectIsNotSaidToBeANewcomers(t *testing.T) {
+	s := newStage(t)
+	s.attempts.Add(attempt.Attempt{At: s.now, Remote: "192.168.1.44:4000", DeviceSID: "TH2", Code: 0})
+	s.toConnect("Generate a certificate")
+	s.attempts.Add(attempt.Attempt{At: s.now, Remote: "192.168.1.44:50112", Code: attempt.TLS, Cause: cause.UntrustedRoot})
+	s.pull()
+	s.want("Something tried and was refused")
+	s.wantNone("Somebody tried")
+}
+
+func TestAKeySIDWithAWrongLetterIsTheDevicesTry(t *testing.T) {
+	s := newStage(t)
+	s.toConnect("Generate a key")
+	key := s.registry.AllKeys()[0].SID
+	letter := "0"
+	if key[33:] == letter {
+		letter = "1"
+	}
+	s.attempts.Add(attempt.Attempt{At: s.now, Remote: "192.168.1.44:1", PresentedUser: key[:33] + letter, Code: 4, Cause: cause.UnknownKey})
+	s.pull()
+	s.want("It tried and was refused", "nearly its Key SID")
+}
+
+// line is a timeline that remembers what it was shown.
+type line struct {
+	shown []attempt.Attempt
+	text  *kit.Text
+}
+
+func (l *line) Show(a attempt.Attempt)     { l.shown = append(l.shown, a); l.text.Set("the steps") }
+func (l *line) Content() fyne.CanvasObject { return l.text }
+
+func TestTheTimelineUnfoldsInPlaceAndGrowsWithTheAttempt(t *testing.T) {
+	s := newStage(t)
+	l := &line{text: kit.NewText("", kit.Body)}
+	s.w.p.Timeline = func() mend.Timeline { return l }
+	s.w.connect = newConnectPage(s.w)
+	device := s.toConnect("Generate a key")
+	s.attempts.Add(attempt.Attempt{At: s.now, Remote: "192.168.1.44:1", DeviceSID: device.SID, Code: 4, Cause: cause.WrongSecret})
+	s.pull()
+	s.wantNone("the steps")
+	s.press("Show the timeline")
+	s.want("the steps", "Fold the timeline", "Attempt 1")
+	if len(s.shell.Gone) != 0 {
+		t.Errorf("went to %v", s.shell.Gone)
+	}
+	s.attempts.Add(attempt.Attempt{At: s.now, Remote: "192.168.1.44:2", DeviceSID: device.SID, Code: 4, Cause: cause.WrongSecret})
+	s.pull()
+	if last := l.shown[len(l.shown)-1].ID; last != 2 {
+		t.Errorf("the newest attempt is 2, not %d", last)
+	}
+	s.press("Fold the timeline")
+	s.wantNone("the steps")
 }
 
 func TestThisComputerCanPlayTheDevice(t *testing.T) {

@@ -3,6 +3,8 @@
 package mend
 
 import (
+	"net"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/widget"
@@ -57,8 +59,29 @@ func Menu(below fyne.CanvasObject, items ...*fyne.MenuItem) {
 	}
 }
 
-// Card shows a refused attempt: title, cause, more, and the buttons under it.
-func Card(a attempt.Attempt, title, caption string, buttons ...fyne.CanvasObject) fyne.CanvasObject {
+// Timeline shows an attempt step by step.
+type Timeline interface {
+	Show(attempt.Attempt)
+	Content() fyne.CanvasObject
+}
+
+// Origin is a line on when an attempt was made and from where: the address leads to all attempts from there. rest, which
+// may be empty, follows it.
+func Origin(s shell.Shell, a attempt.Attempt, rest string) fyne.CanvasObject {
+	host := a.Remote
+	if h, _, err := net.SplitHostPort(a.Remote); err == nil {
+		host = h
+	}
+	line := kit.Across(4, kit.NewText(a.At.Local().Format("15:04:05")+" from", kit.Caption),
+		kit.NewLink(host, kit.Caption, func() { s.Go(shell.Attempts, shell.FromKey(host)) }))
+	if rest != "" {
+		line.Add(kit.NewText("· "+rest, kit.Caption))
+	}
+	return kit.Clipped(line)
+}
+
+// Card shows a refused attempt: title, cause, more, caption, which may be nil, and the buttons under it.
+func Card(a attempt.Attempt, title string, caption fyne.CanvasObject, buttons ...fyne.CanvasObject) fyne.CanvasObject {
 	e := words.Explain(a)
 	code := look.Code(a.Code)
 	badge := kit.Across(0, kit.Sized(kit.NewBadge(code).MinSize().Width, 0, kit.NewBadge(code)))
@@ -67,14 +90,14 @@ func Card(a attempt.Attempt, title, caption string, buttons ...fyne.CanvasObject
 		cause = append(cause, kit.Run{Text: " " + e.More, Type: kit.Body})
 	}
 	body := kit.Down(8,
-		container.NewBorder(nil, nil, kit.Inset(0, 10, 0, 0, badge), nil, kit.Clipped(kit.Across(0, kit.NewText(title, kit.Strong)))),
+		container.NewBorder(nil, nil, kit.Inset(0, 10, 0, 0, badge), nil, kit.Down(0, kit.Spacer(), kit.NewProse(kit.Run{Text: title, Type: kit.Strong}), kit.Spacer())),
 		kit.NewProse(cause...),
 	)
 	if e.Advice != "" {
 		body.Add(kit.NewProse(kit.Run{Text: e.Advice, Type: kit.Body}))
 	}
-	if caption != "" {
-		body.Add(kit.NewProse(kit.Run{Text: caption, Type: kit.Caption}))
+	if caption != nil {
+		body.Add(caption)
 	}
 	if len(buttons) > 0 {
 		body.Add(kit.Flow(6, buttons...))
