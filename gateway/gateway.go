@@ -221,11 +221,9 @@ func (g *Gateway) openAuthority(context.Context) (err error) {
 	if g.authority, err = pki.Open(pki.Params{Dir: filepath.Join(c.DataDir, "pki"), Names: g.names(g.settings), Now: c.Now, Logger: c.Logger}); err != nil {
 		return fmt.Errorf("certificates: %w", err)
 	}
-	g.attempts = attempt.NewLog(attempt.Params{Now: c.Now})
-	g.findings = finding.New(finding.Params{Now: c.Now})
+	g.openAttempts()
 	g.attempts.OnDecided(func(a attempt.Attempt) {
 		g.metrics.Attempt(a)
-		g.findings.Observe(a)
 		if c.OnAttempt != nil {
 			c.OnAttempt(a)
 		}
@@ -322,7 +320,7 @@ func (g *Gateway) storeErr() error {
 // Registry is who may connect.
 func (g *Gateway) Registry() *registry.Registry { return g.registry }
 
-// Attempts is the record of every connection attempt since the gateway was opened.
+// Attempts is the record of every connection attempt, as far back as it is kept; see [Settings].
 func (g *Gateway) Attempts() *attempt.Log { return g.attempts }
 
 // Objects are the Sync objects of all services.

@@ -175,6 +175,7 @@ func (g *Gateway) setSettings(s Settings) error {
 	if err := g.apply(old, s); err != nil {
 		return errors.Join(err, saveSettings(g.config.DataDir, old), g.authority.Renew(g.names(old)))
 	}
+	g.attempts.SetBounds(s.Attempts.Count, s.Attempts.Bytes)
 	return nil
 }
 

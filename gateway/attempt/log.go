@@ -1,6 +1,7 @@
 package attempt
 
 import (
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,24 +16,41 @@ const (
 
 // Params of a Log. The zero value works.
 type Params struct {
-	Capacity       int // attempts kept, the oldest goes first; default 10 000
-	Bytes          int // bound of all that is kept, about; default 64 MiB
-	PacketsKept    int // first packets kept of each attempt; default 32
-	MaxPacketBytes int // bytes kept of each packet; default 4096
+	Capacity       int   // attempts kept, the oldest goes first; default 10 000
+	Bytes          int64 // bound of all that is kept, about; default 64 MiB
+	PacketsKept    int   // first packets kept of each attempt; default 32
+	MaxPacketBytes int   // bytes kept of each packet; default 4096
 	Now            func() time.Time
+
+	// For Open alone.
+	Dir    string        // the folder of the record on the disk; empty: there is none
+	Each   func(Attempt) // is told of every decided attempt that was added to, by one goroutine; see [Open]; may be nil
+	Logger *slog.Logger  // nil: nothing is logged
 }
+
+// Bounds that hold when none are given.
+const (
+	defaultCapacity = 10_000
+	defaultBytes    = 64 << 20
+)
 
 func (p Params) withDefaults() Params {
 	for _, d := range []struct {
 		value    *int
 		standard int
-	}{{&p.Capacity, 10_000}, {&p.Bytes, 64 << 20}, {&p.PacketsKept, 32}, {&p.MaxPacketBytes, 4096}} {
+	}{{&p.Capacity, defaultCapacity}, {&p.PacketsKept, 32}, {&p.MaxPacketBytes, 4096}} {
 		if *d.value <= 0 {
 			*d.value = d.standard
 		}
 	}
+	if p.Bytes <= 0 {
+		p.Bytes = defaultBytes
+	}
 	if p.Now == nil {
 		p.Now = time.Now
+	}
+	if p.Logger == nil {
+		p.Logger = slog.New(slog.DiscardHandler)
 	}
 	return p
 }
@@ -40,20 +58,29 @@ func (p Params) withDefaults() Params {
 // Log is a bounded ring of attempts. Readers take no lock that a writer of another attempt waits for, and no method
 // calls out while it holds one.
 //
-// Lock order: Log.mu before record.mu; tally.mu is taken alone.
+// Lock order: keeper.disk, Log.mu, record.mu, keeper.mu; tally.mu is taken alone.
 type Log struct {
 	params  Params
 	version atomic.Uint64
 	bytes   atomic.Int64
+	bound   atomic.Int64 // of bytes
+	kept    atomic.Int64 // attempts
 	decided func(Attempt)
 	tally   tally
+	keeper  *keeper // nil: what is recorded is in memory alone
 
-	slots  []atomic.Pointer[record] // the attempt with id n is in slot n modulo their number
-	oldest atomic.Uint64            // lowest id that may still be kept
-	newest atomic.Uint64            // highest id given, 0 before the first
+	ring   atomic.Pointer[ring]
+	oldest atomic.Uint64 // lowest id that may still be kept
+	newest atomic.Uint64 // highest id given, 0 before the first
 
-	mu sync.Mutex // held to begin and to evict
+	mu    sync.Mutex // held to begin, to evict and to restore
+	floor uint64     // the highest id that was evicted; none up to it is restored
 }
+
+// ring holds the attempt with id n in slot n modulo their number. It is replaced as a whole.
+type ring []atomic.Pointer[record]
+
+func (r ring) slot(id uint64) *atomic.Pointer[record] { return &r[id%uint64(len(r))] }
 
 // record is one attempt while it is in the ring, or still being written.
 type record struct {
@@ -62,12 +89,17 @@ type record struct {
 	text    string // what a text search looks at; empty: to be made anew
 	size    int64
 	evicted bool
+	due     due    // to be written to the disk
+	file    uint64 // in which the latest of it that was written is; 0: nothing was
 }
 
-// NewLog makes an empty log.
+// NewLog makes an empty log that is kept in memory alone.
 func NewLog(p Params) *Log {
 	p = p.withDefaults()
-	l := &Log{params: p, slots: make([]atomic.Pointer[record], p.Capacity)}
+	l := &Log{params: p}
+	slots := make(ring, p.Capacity)
+	l.ring.Store(&slots)
+	l.bound.Store(p.Bytes)
 	l.oldest.Store(1)
 	return l
 }
@@ -92,11 +124,13 @@ func (l *Log) Begin(remote, local string) *Recorder {
 	l.mu.Lock()
 	id := l.newest.Load() + 1
 	r.attempt.ID = id
-	if id-l.oldest.Load() >= uint64(len(l.slots)) {
+	slots := *l.ring.Load()
+	for id-l.oldest.Load() >= uint64(len(slots)) {
 		l.evictOldest()
 	}
-	l.slots[id%uint64(len(l.slots))].Store(r)
+	slots.slot(id).Store(r)
 	l.newest.Store(id)
+	l.kept.Add(1)
 	l.mu.Unlock()
 
 	l.grown(size)
@@ -108,12 +142,16 @@ func (l *Log) Begin(remote, local string) *Recorder {
 func (l *Log) evictOldest() {
 	id := l.oldest.Load()
 	l.oldest.Store(id + 1)
-	slot := &l.slots[id%uint64(len(l.slots))]
-	r := slot.Load()
-	slot.Store(nil)
-	if r == nil {
-		return
+	l.floor = max(l.floor, id)
+	slot := l.ring.Load().slot(id)
+	if r := slot.Load(); r != nil && r.attempt.ID == id { // an id that was lost with the process before has none
+		slot.Store(nil)
+		l.forget(r)
 	}
+}
+
+// forget lets go of an attempt that was taken off the ring. Log.mu is held.
+func (l *Log) forget(r *record) {
 	r.mu.Lock()
 	r.evicted = true // a connection that still lives goes on writing: nothing of it is kept
 	r.attempt.Steps, r.attempt.Packets = nil, nil
@@ -121,18 +159,111 @@ func (l *Log) evictOldest() {
 	r.size = 0
 	r.mu.Unlock()
 	l.bytes.Add(-size)
+	l.kept.Add(-1)
 }
 
 // grown adds to the bytes kept, and evicts when they are too many. No lock is held by the caller.
 func (l *Log) grown(by int64) {
-	if l.bytes.Add(by) <= int64(l.params.Bytes) {
+	if l.bytes.Add(by) <= l.bound.Load() {
 		return
 	}
 	l.mu.Lock()
-	for l.bytes.Load() > int64(l.params.Bytes) && l.oldest.Load() < l.newest.Load() {
+	l.fit()
+	l.mu.Unlock()
+}
+
+// fit evicts until what is left is within the bound of bytes. Log.mu is held.
+func (l *Log) fit() {
+	for l.bytes.Load() > l.bound.Load() && l.oldest.Load() < l.newest.Load() {
 		l.evictOldest()
 	}
+}
+
+// SetBounds changes how many attempts and about how many bytes are kept; what is beyond them goes at once. Zero stands for the
+// default.
+func (l *Log) SetBounds(count int, bytes int64) {
+	if count <= 0 {
+		count = defaultCapacity
+	}
+	if bytes <= 0 {
+		bytes = defaultBytes
+	}
+	l.mu.Lock()
+	l.bound.Store(bytes)
+	if old := *l.ring.Load(); len(old) != count {
+		newest := l.newest.Load()
+		for newest+1-l.oldest.Load() > uint64(count) {
+			l.evictOldest()
+		}
+		slots := make(ring, count)
+		for id := l.oldest.Load(); id <= newest; id++ {
+			if r := old.slot(id).Load(); r != nil && r.attempt.ID == id {
+				slots.slot(id).Store(r)
+			}
+		}
+		l.ring.Store(&slots)
+	}
+	l.fit()
 	l.mu.Unlock()
+	l.version.Add(1)
+}
+
+// Clear forgets every attempt that is over, on the disk as well; those of connections that are being made or live stay. IDs go
+// on rising. An error is that of the disk: what is there is then removed later.
+func (l *Log) Clear() error {
+	if k := l.keeper; k != nil {
+		return k.clear()
+	}
+	l.clear()
+	return nil
+}
+
+func (l *Log) clear() {
+	l.mu.Lock()
+	newest, slots := l.newest.Load(), *l.ring.Load()
+	l.floor = newest
+	for id := l.oldest.Load(); id <= newest; id++ {
+		slot := slots.slot(id)
+		r := slot.Load()
+		if r == nil || r.attempt.ID != id {
+			continue
+		}
+		r.mu.Lock()
+		over := r.attempt.Done
+		r.mu.Unlock()
+		if over {
+			slot.Store(nil)
+			l.forget(r)
+		}
+	}
+	l.mu.Unlock()
+	l.version.Add(1)
+}
+
+// restore puts an attempt back that was read from the disk, unless it is beyond the bounds, there already or cleared.
+func (l *Log) restore(a Attempt, file uint64) *record {
+	r := &record{attempt: a, file: file}
+	r.size = weigh(&a)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	slots := *l.ring.Load()
+	if a.ID <= l.floor || a.ID > l.newest.Load() || l.newest.Load()-a.ID >= uint64(len(slots)) {
+		return nil
+	}
+	slot := slots.slot(a.ID)
+	if slot.Load() != nil {
+		return nil
+	}
+	slot.Store(r)
+	l.oldest.Store(min(l.oldest.Load(), a.ID))
+	l.kept.Add(1)
+	l.bytes.Add(r.size)
+	l.fit()
+	l.version.Add(1)
+	if r.evicted { // it was the oldest, and too much
+		return nil
+	}
+	return r
 }
 
 // find is the record of an id, nil when it is gone.
@@ -140,7 +271,7 @@ func (l *Log) find(id uint64) *record {
 	if id < l.oldest.Load() || id > l.newest.Load() {
 		return nil
 	}
-	r := l.slots[id%uint64(len(l.slots))].Load()
+	r := l.ring.Load().slot(id).Load()
 	if r == nil || r.attempt.ID != id { // an id is written before its record is published and never changes
 		return nil
 	}

@@ -53,7 +53,7 @@ func (l *Log) Get(id uint64) (Attempt, bool) {
 }
 
 // Len is how many attempts are kept.
-func (l *Log) Len() int { return int(l.newest.Load() + 1 - l.oldest.Load()) }
+func (l *Log) Len() int { return int(l.kept.Load()) }
 
 // Query returns the attempts that match, newest first. It costs well under a microsecond for each attempt kept.
 func (l *Log) Query(f Filter) Page {

@@ -36,13 +36,13 @@ func F(name, value string) Fact { return Fact{Name: name, Value: value} }
 // Step adds a step. Beyond a few hundred steps nothing is added.
 func (r *Recorder) Step(kind Kind, state State, facts ...Fact) {
 	step, size := r.makeStep(kind, state, facts)
-	r.change(func(a *Attempt) int64 { return addStep(a, step, size) })
+	r.change(later, func(a *Attempt) int64 { return addStep(a, step, size) })
 }
 
 // Warn adds a warning: the attempt goes on, but somebody should know.
 func (r *Recorder) Warn(why cause.ID, facts ...Fact) {
 	step, size := r.makeStep(Warning, Warn, append([]Fact{{"cause", string(why)}}, facts...))
-	r.change(func(a *Attempt) int64 {
+	r.change(soon, func(a *Attempt) int64 {
 		if !slices.Contains(a.Warnings, why) && len(a.Warnings) < maxSteps {
 			a.Warnings = append(a.Warnings, why)
 		}
@@ -84,7 +84,7 @@ func (r *Recorder) Packet(outbound bool, b []byte) (more bool) {
 func (r *Recorder) PacketOf(outbound bool, b []byte, length int) (more bool) {
 	offset := r.offset()
 	kept := slices.Clone(b[:min(len(b), r.log.params.MaxPacketBytes)])
-	r.change(func(a *Attempt) int64 {
+	r.change(later, func(a *Attempt) int64 {
 		if len(a.Packets) >= r.log.params.PacketsKept {
 			return 0
 		}
@@ -98,7 +98,7 @@ func (r *Recorder) PacketOf(outbound bool, b []byte, length int) (more bool) {
 // Identify fills in who it was, as far as that is known by now. The function may set the fields from DeviceSID to
 // Inputs, and TookOver; it must not keep the Attempt.
 func (r *Recorder) Identify(fn func(*Attempt)) {
-	r.change(func(a *Attempt) int64 {
+	r.change(later, func(a *Attempt) int64 {
 		before := fieldBytes(a)
 		fn(a)
 		for _, field := range fields(a) {
@@ -126,8 +126,11 @@ func (r *Recorder) Decide(code Code, why cause.ID, also ...cause.ID) {
 		step, size = r.makeStep(Verdict, state, facts)
 	}
 	offset := r.offset()
-	tell := false
-	r.change(func(a *Attempt) int64 {
+	tell, write := false, later // an acceptance is written when it is confirmed
+	if code > 0 {
+		write = soon
+	}
+	r.change(write, func(a *Attempt) int64 {
 		if a.Done || a.Live || a.Code.Refused() {
 			return 0 // decided already
 		}
@@ -151,7 +154,7 @@ func (r *Recorder) Accepted(present bool, pending int) {
 	}
 	step, size := r.makeStep(Session, Good, []Fact{{"present", was}, {"pending", strconv.Itoa(pending)}})
 	tell := false
-	r.change(func(a *Attempt) int64 {
+	r.change(soon, func(a *Attempt) int64 {
 		if a.Code == Pending {
 			a.Code, a.Cause = 0, cause.Accepted
 		}
@@ -175,7 +178,7 @@ func (r *Recorder) End(why cause.ID, by string, err error, facts ...Fact) {
 	step, size := r.makeStep(Ended, endState(why), all)
 	tell := false
 	var code Code
-	r.change(func(a *Attempt) int64 {
+	r.change(soon, func(a *Attempt) int64 {
 		if a.Done {
 			return 0
 		}
@@ -220,8 +223,9 @@ func (r *Recorder) tell(code Code) {
 
 func (r *Recorder) offset() time.Duration { return r.log.params.Now().Sub(r.began) }
 
-// change applies fn under the lock of the record; fn returns by how many bytes it grew.
-func (r *Recorder) change(fn func(*Attempt) int64) {
+// change applies fn under the lock of the record; fn returns by how many bytes it grew. Once the attempt is decided, it is
+// written to the disk again, sooner or later.
+func (r *Recorder) change(write due, fn func(*Attempt) int64) {
 	rec := r.record
 	rec.mu.Lock()
 	grown := fn(&rec.attempt)
@@ -230,6 +234,9 @@ func (r *Recorder) change(fn func(*Attempt) int64) {
 		rec.attempt.Steps, rec.attempt.Packets, grown = nil, nil, 0
 	}
 	rec.size += grown
+	if k := r.log.keeper; k != nil && !rec.evicted && rec.attempt.Code != Pending {
+		k.note(rec, write)
+	}
 	rec.mu.Unlock()
 	if grown != 0 {
 		r.log.grown(grown)
@@ -267,6 +274,20 @@ func fieldBytes(a *Attempt) (n int64) {
 		n += int64(len(*f))
 	}
 	return n
+}
+
+// weigh is what a whole attempt is taken to weigh, as it does when it is recorded bit by bit.
+func weigh(a *Attempt) int64 {
+	size := sizeOfAttempt + 2*int64(len(a.Remote)+len(a.Local)) + int64(cap(a.Steps))*sizeOfStep + fieldBytes(a)
+	for _, s := range a.Steps {
+		for _, f := range s.Facts {
+			size += int64(sizeOfFact + len(f.Value))
+		}
+	}
+	for _, p := range a.Packets {
+		size += int64(sizeOfPacket + len(p.Bytes))
+	}
+	return size
 }
 
 // clip bounds a text without cutting a character in two.

@@ -1,0 +1,503 @@
+package attempt
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"gatehouse/gateway/attempt/segment"
+)
+
+// How what changes is gathered before it is written. A verdict, an end and a warning follow soon; steps and packets of a live
+// connection, which come one by one, are written together.
+const (
+	soonAfter  = 250 * time.Millisecond
+	laterAfter = 5 * time.Second
+	retryAfter = 2 * time.Second // when it could not be written
+
+	batchAttempts = 128
+	slackBytes    = 16 << 20 // what the files may hold beyond the bound, of attempts that were written anew or are gone
+	maxFiles      = 64
+)
+
+// due is when a change is to be written.
+type due uint8
+
+const (
+	written due = iota
+	later
+	soon
+)
+
+// Kinds of records on the disk.
+const (
+	recordMark    = 1 // when it was written, and the highest id given by then
+	recordAttempt = 2
+)
+
+// keeper writes what changes to the disk, on a goroutine of its own, and tells of it. The connections only note what is to
+// be written; when the disk is slow or full they do not notice. What is not written yet is in the ring: only what leaves
+// that before is lost.
+type keeper struct {
+	log   *Log
+	files *segment.Files // nil: nothing is written
+	each  func(Attempt)
+
+	disk   sync.Mutex // held while files are written, cleared or restored from
+	buffer []byte     // of the one who holds disk
+
+	mu     sync.Mutex
+	soon   []uint64
+	later  []uint64
+	since  time.Time // when later got its first
+	retry  map[uint64]struct{}
+	status Record
+	tidied int // how many files there were when they were tidied last
+
+	wake     chan struct{}
+	quit     chan struct{}
+	done     chan struct{}
+	restored chan struct{}
+	closing  sync.Once
+}
+
+// Record says how the record on the disk stands.
+type Record struct {
+	Kept     int   // attempts in memory
+	Bytes    int64 // of them, about
+	OnDisk   int64 // bytes of the files
+	Waiting  int   // attempts that are to be written yet
+	Restored int   // attempts that were read when the log was opened
+	Loading  bool  // and whether that goes on
+	// Lost are the attempts that went before they could be written, since the log was opened.
+	Lost uint64
+	// Damaged are the places in the files that could not be read when the log was opened; what was there is skipped.
+	Damaged int
+	Err     error // why nothing can be written at the moment; nil while it can
+}
+
+// Open makes a log that is kept on the disk as well, in Params.Dir, and reads back what is there: the attempts themselves in the
+// background, newest first. IDs go on from the highest that was given. Attempts that were under way when the process ended
+// are closed with [cause.GatewayDied]. What is damaged is skipped and counted; a folder that cannot be used is no error: then
+// the log is in memory alone, and [Log.Record] says why.
+//
+// Params.Each is told of every attempt that is decided, again when something is added to it, and at first of those that were
+// read, oldest first. It gets its own copy with everything, is called by one goroutine with no lock held, and may take its
+// time.
+func Open(p Params) *Log {
+	l := NewLog(p)
+	k := &keeper{
+		log: l, each: p.Each, retry: map[uint64]struct{}{},
+		wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}), restored: make(chan struct{}),
+	}
+	l.keeper = k
+	if p.Dir != "" {
+		files, err := segment.Open(p.Dir, 0)
+		if err != nil {
+			k.status.Err = err
+			l.params.Logger.Warn("attempts are kept in memory alone", "err", err)
+		}
+		k.files = files
+	}
+	died := k.resume()
+	k.status.Loading = true
+	go k.run(died)
+	return l
+}
+
+// Close writes what is to be written yet, and ends what runs. The log may be read afterwards.
+func (l *Log) Close() {
+	k := l.keeper
+	if k == nil {
+		return
+	}
+	k.closing.Do(func() { close(k.quit) })
+	<-k.done
+}
+
+// Restored is closed when all that was on the disk has been read back and told.
+func (l *Log) Restored() <-chan struct{} {
+	if l.keeper == nil {
+		none := make(chan struct{})
+		close(none)
+		return none
+	}
+	return l.keeper.restored
+}
+
+// Record says how the record stands.
+func (l *Log) Record() Record {
+	r := Record{}
+	if k := l.keeper; k != nil {
+		k.mu.Lock()
+		r = k.status
+		r.Waiting = len(k.soon) + len(k.later) + len(k.retry)
+		k.mu.Unlock()
+		if k.files == nil {
+			r.Waiting = 0
+		} else {
+			r.OnDisk = k.files.Bytes()
+		}
+	}
+	r.Kept, r.Bytes = l.Len(), l.bytes.Load()
+	return r
+}
+
+// note has an attempt written. The record is locked.
+func (k *keeper) note(r *record, when due) {
+	if r.due >= when {
+		return
+	}
+	r.due = when
+	k.mu.Lock()
+	wake := false
+	if when == soon {
+		k.soon = append(k.soon, r.attempt.ID)
+		wake = len(k.soon) == 1
+	} else {
+		if k.later = append(k.later, r.attempt.ID); len(k.later) == 1 {
+			k.since = time.Now()
+			wake = true
+		}
+	}
+	k.mu.Unlock()
+	if wake {
+		select {
+		case k.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// resume finds the highest id that was given, and when the process before was last known to be there.
+func (k *keeper) resume() (alive time.Time) {
+	if k.files == nil {
+		return time.Time{}
+	}
+	newest := uint64(0)
+	for _, n := range slices.Backward(k.files.Numbers()) {
+		_, err := k.files.Read(n, func(record []byte) {
+			if len(record) == 0 {
+				return
+			}
+			switch record[0] {
+			case recordMark:
+				if at, id, ok := readMark(record[1:]); ok {
+					newest = max(newest, id)
+					if at.After(alive) {
+						alive = at
+					}
+				}
+			case recordAttempt:
+				newest = max(newest, idOf(record[1:]))
+			}
+		})
+		if err == nil && newest > 0 {
+			break
+		}
+	}
+	k.log.newest.Store(newest)
+	k.log.oldest.Store(newest + 1)
+	return alive
+}
+
+func appendMark(b []byte, at time.Time, newest uint64) []byte {
+	b = append(b, recordMark)
+	b = binary.AppendVarint(b, at.UnixNano())
+	return binary.AppendUvarint(b, newest)
+}
+
+func readMark(b []byte) (at time.Time, newest uint64, ok bool) {
+	ns, n := binary.Varint(b)
+	if n <= 0 {
+		return at, 0, false
+	}
+	newest, m := binary.Uvarint(b[n:])
+	return time.Unix(0, ns), newest, m > 0
+}
+
+// idOf is the id of an attempt as it was written, which begins with it; 0 when it does not.
+func idOf(b []byte) uint64 {
+	if len(b) < 4 {
+		return 0
+	}
+	tag, value, _, ok := field(b[4:])
+	if id, whole := integer(value); ok && whole && tag == tagID {
+		return uint64(id)
+	}
+	return 0
+}
+
+// run is the keeper's goroutine.
+func (k *keeper) run(died time.Time) {
+	defer close(k.done)
+	k.load(died)
+	timer := time.NewTimer(0)
+	<-timer.C
+	defer timer.Stop()
+	var at time.Time // when the timer runs out; zero: it does not run
+	until := func(d time.Duration) {
+		next := time.Now().Add(d)
+		if at.IsZero() || next.Before(at) {
+			at = next
+			timer.Reset(d)
+		}
+	}
+	if d := k.flush(false); d > 0 {
+		until(d)
+	}
+	for {
+		select {
+		case <-k.quit:
+			k.flush(true)
+			k.finish()
+			return
+		case <-k.wake:
+			until(k.wait())
+		case <-timer.C:
+			at = time.Time{}
+			if d := k.flush(false); d > 0 {
+				until(d)
+			}
+		}
+	}
+}
+
+// wait is how long it is until something is to be written.
+func (k *keeper) wait() time.Duration {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.soon) > 0 {
+		return soonAfter
+	}
+	return max(0, laterAfter-time.Since(k.since))
+}
+
+// take is what is to be told and written now, and what only to be written: what failed before. everything is due at the end.
+func (k *keeper) take(everything bool) (fresh []uint64, again []uint64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	fresh, k.soon = k.soon, nil
+	if len(k.later) > 0 && (everything || time.Since(k.since) >= laterAfter) {
+		fresh, k.later = append(fresh, k.later...), nil
+	}
+	oldest := k.log.oldest.Load()
+	for id := range k.retry {
+		if id < oldest {
+			delete(k.retry, id)
+			k.status.Lost++
+			continue
+		}
+		again = append(again, id)
+	}
+	slices.Sort(again)
+	return fresh, again
+}
+
+// flush writes what is due, and returns after how long there is more to do; 0: never.
+func (k *keeper) flush(everything bool) time.Duration {
+	fresh, again := k.take(everything)
+	for batch := range slices.Chunk(fresh, batchAttempts) {
+		for _, a := range k.write(batch, true) {
+			if k.each != nil {
+				k.each(a)
+			}
+		}
+	}
+	for batch := range slices.Chunk(again, batchAttempts) {
+		k.write(batch, false)
+		if k.failed() {
+			break // one try is enough for now
+		}
+	}
+	k.tidy()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case len(k.soon) > 0:
+		return soonAfter
+	case len(k.retry) > 0:
+		return retryAfter
+	case len(k.later) > 0:
+		return max(time.Millisecond, laterAfter-time.Since(k.since))
+	}
+	return 0
+}
+
+func (k *keeper) failed() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.status.Err != nil
+}
+
+// write writes attempts as they are now, and returns them. changed says that they are due for a change.
+func (k *keeper) write(ids []uint64, changed bool) []Attempt {
+	k.disk.Lock()
+	defer k.disk.Unlock()
+	attempts := make([]Attempt, 0, len(ids))
+	records := make([]*record, 0, len(ids))
+	lost := uint64(0)
+	for _, id := range ids {
+		r := k.log.find(id)
+		if r == nil {
+			lost++
+			continue
+		}
+		r.mu.Lock()
+		switch {
+		case r.evicted:
+			lost++
+		case changed && r.due == written: // it was due twice
+		default:
+			if changed {
+				r.due = written
+			}
+			attempts, records = append(attempts, r.copyLocked(true)), append(records, r)
+		}
+		r.mu.Unlock()
+	}
+	if k.files == nil {
+		return attempts
+	}
+	b, _ := segment.AppendRecord(k.buffer[:0], func(b []byte) []byte { return appendMark(b, k.log.params.Now(), k.log.newest.Load()) })
+	for i := range attempts {
+		whole := false
+		if b, whole = segment.AppendRecord(b, func(b []byte) []byte { return encodeAttempt(append(b, recordAttempt), &attempts[i]) }); !whole {
+			lost++
+		}
+	}
+	file, err := k.files.Write(b)
+	if cap(b) <= segment.DefaultBytes {
+		k.buffer = b // to be used again
+	}
+	if err == nil {
+		for _, r := range records {
+			r.mu.Lock()
+			r.file = file
+			r.mu.Unlock()
+		}
+	}
+	k.outcome(ids, records, lost, err)
+	return attempts
+}
+
+// outcome notes how writing went.
+func (k *keeper) outcome(ids []uint64, records []*record, lost uint64, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if (err == nil) != (k.status.Err == nil) {
+		if err != nil {
+			k.log.params.Logger.Warn("attempts cannot be written to the disk; they are kept in memory and tried again", "err", err)
+		} else {
+			k.log.params.Logger.Info("attempts are written to the disk again")
+		}
+	}
+	k.status.Err = err
+	k.status.Lost += lost
+	for _, id := range ids {
+		delete(k.retry, id)
+	}
+	if err != nil {
+		for _, r := range records {
+			k.retry[r.attempt.ID] = struct{}{}
+		}
+	}
+}
+
+// tidy removes the files that hold nothing any more that is kept. When all of them are more than they should be, what is kept of
+// the oldest is written anew, and that file goes as well.
+func (k *keeper) tidy() {
+	if k.files == nil || k.failed() {
+		return
+	}
+	numbers := k.files.Numbers()
+	if len(numbers) < 2 {
+		return
+	}
+	tooMuch := func() bool {
+		return k.files.Bytes() > k.log.bound.Load()+slackBytes || len(k.files.Numbers()) > maxFiles
+	}
+	k.mu.Lock()
+	same := len(numbers) == k.tidied
+	k.mu.Unlock()
+	if same && !tooMuch() {
+		return // there is no file more than when this was looked at before
+	}
+	kept := map[uint64][]uint64{} // ids by file
+	for id, newest := k.log.oldest.Load(), k.log.newest.Load(); id <= newest; id++ {
+		if r := k.log.find(id); r != nil {
+			r.mu.Lock()
+			kept[r.file] = append(kept[r.file], id)
+			r.mu.Unlock()
+		}
+	}
+	for _, n := range numbers[:len(numbers)-1] {
+		if len(kept[n]) > 0 {
+			if !tooMuch() {
+				continue
+			}
+			for batch := range slices.Chunk(kept[n], batchAttempts) {
+				k.write(batch, false)
+			}
+			if k.failed() {
+				return
+			}
+		}
+		if err := k.files.Remove(n); err != nil {
+			k.log.params.Logger.Warn("a file of attempts cannot be removed", "err", err)
+		}
+	}
+	k.mu.Lock()
+	k.tidied = len(k.files.Numbers())
+	k.mu.Unlock()
+}
+
+// clear forgets what is over, in memory and on the disk.
+func (k *keeper) clear() error {
+	k.disk.Lock()
+	defer k.disk.Unlock()
+	k.log.clear()
+	if k.files == nil {
+		return nil
+	}
+	if err := k.files.Clear(); err != nil {
+		return fmt.Errorf("clear the record of attempts: %w", err)
+	}
+	b, _ := segment.AppendRecord(nil, func(b []byte) []byte { return appendMark(b, k.log.params.Now(), k.log.newest.Load()) })
+	_, err := k.files.Write(b) // so that ids go on
+	k.mu.Lock()
+	k.soon, k.later = nil, nil // what is kept of them follows
+	clear(k.retry)
+	k.mu.Unlock()
+	for id, newest := k.log.oldest.Load(), k.log.newest.Load(); id <= newest; id++ {
+		if r := k.log.find(id); r != nil {
+			r.mu.Lock()
+			if r.file, r.due = 0, written; r.attempt.Code != Pending {
+				k.note(r, soon)
+			}
+			r.mu.Unlock()
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("clear the record of attempts: %w", err)
+	}
+	return nil
+}
+
+// finish closes the files.
+func (k *keeper) finish() {
+	if k.files == nil {
+		return
+	}
+	k.mu.Lock()
+	lost := len(k.retry)
+	k.mu.Unlock()
+	if lost > 0 {
+		k.log.params.Logger.Warn("attempts are not kept, since they cannot be written", "attempts", lost)
+	}
+	if err := k.files.Close(); err != nil {
+		k.log.params.Logger.Warn("attempts may not be on the disk", "err", err)
+	}
+}
