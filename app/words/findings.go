@@ -20,7 +20,7 @@ import (
 var findingWords = map[cause.ID]sentence{
 	cause.TakeoverFight: {
 		"Two connections fight over {device}", "Connections of {device} ended each other {times} times in a minute.", "{likely}",
-		"Give every board a key or certificate of its own, and run each client once.",
+		"Add a device for each board, with a key of its own: one device has one connection, whatever its keys.",
 	},
 	cause.ReconnectStorm: {
 		"{device} reconnects without end", "{device} connected {times} times in a minute, one time every {interval}.", "Each time it was accepted, and left again.",

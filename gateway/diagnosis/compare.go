@@ -171,3 +171,13 @@ func date(t time.Time) string {
 	}
 	return t.UTC().Format(time.RFC3339)
 }
+
+// Named is the device that the presented certificate's common name or the client id names, if any.
+func Named(a attempt.Attempt, r Registry) (registry.Device, bool) {
+	commonName := ""
+	if c := presentedCertificate(a); c != nil {
+		commonName = c.Subject.CommonName
+	}
+	device, _ := namedDevice(r, a.ClientID, commonName, "")
+	return device, device.SID != ""
+}
