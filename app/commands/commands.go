@@ -63,6 +63,9 @@ type grammar struct {
 	Cert   certCommands   `cmd:"" help:"Enrol, list and revoke device certificates."`
 	Object objectCommands `cmd:"" help:"Read, write and watch Sync objects."`
 
+	Attempt attemptCommands `cmd:"" help:"See why devices connect or are refused."`
+	Finding findingCommands `cmd:"" help:"See what several attempts show together."`
+
 	Version kong.VersionFlag `short:"v" help:"Print the version."`
 }
 

@@ -1,0 +1,102 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const own = "/gatehouse/v1"
+
+// Attempt is a connection attempt. JSON is all that the gateway says of it.
+type Attempt struct {
+	ID   uint64    `json:"id"`
+	At   time.Time `json:"at"`
+	Code int       `json:"code"` // 0 to 5, or less than 0 without a CONNACK; -1 while nothing is decided
+
+	JSON json.RawMessage `json:"-"`
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (a *Attempt) UnmarshalJSON(text []byte) error {
+	type plain Attempt
+	if err := json.Unmarshal(text, (*plain)(a)); err != nil {
+		return err
+	}
+	a.JSON = append(json.RawMessage(nil), text...)
+	return nil
+}
+
+// AttemptQuery says which attempts are wanted. What is left at its zero value does not matter.
+type AttemptQuery struct {
+	Codes                         []int
+	Cause                         string
+	DeviceSID, Credential, Remote string
+	ServerName                    string
+	Text                          string
+	Since, Until                  time.Time
+	Limit                         int // zero: as many as the gateway gives at once
+}
+
+func (q AttemptQuery) values() url.Values {
+	v := url.Values{}
+	set := func(name, value string) {
+		if value != "" {
+			v.Set(name, value)
+		}
+	}
+	codes := make([]string, len(q.Codes))
+	for i, code := range q.Codes {
+		codes[i] = strconv.Itoa(code)
+	}
+	set("code", strings.Join(codes, ","))
+	set("cause", q.Cause)
+	set("device", q.DeviceSID)
+	set("credential", q.Credential)
+	set("remote", q.Remote)
+	set("server_name", q.ServerName)
+	set("text", q.Text)
+	if !q.Since.IsZero() {
+		v.Set("since", q.Since.UTC().Format(time.RFC3339Nano))
+	}
+	if !q.Until.IsZero() {
+		v.Set("until", q.Until.UTC().Format(time.RFC3339Nano))
+	}
+	if q.Limit > 0 {
+		v.Set("limit", strconv.Itoa(q.Limit))
+	}
+	return v
+}
+
+// Attempts are those that match, newest first, without their steps and packets.
+func (c *Client) Attempts(ctx context.Context, q AttemptQuery) ([]Attempt, error) {
+	var got struct {
+		Attempts []Attempt `json:"attempts"`
+	}
+	err := c.call(ctx, request{method: http.MethodGet, path: own + "/Attempts", query: q.values()}, &got)
+	return got.Attempts, err
+}
+
+// Attempt is one with everything that was recorded, unless the gateway has forgotten it.
+func (c *Client) Attempt(ctx context.Context, id uint64) (Attempt, error) {
+	return fetch[Attempt](ctx, c, own+"/Attempts/"+strconv.FormatUint(id, 10))
+}
+
+// AttemptDiagnosis is what the gateway makes of an attempt now, as it answers: how what was presented compares with what is
+// enrolled, whether it would pass, which findings it is evidence of, and what the gateway is.
+func (c *Client) AttemptDiagnosis(ctx context.Context, id uint64) (json.RawMessage, error) {
+	return fetch[json.RawMessage](ctx, c, own+"/Attempts/"+strconv.FormatUint(id, 10)+"/Diagnosis")
+}
+
+// Findings are what several attempts show together, as the gateway answers: active ones first, then the newest.
+func (c *Client) Findings(ctx context.Context) ([]json.RawMessage, error) {
+	var got struct {
+		Findings []json.RawMessage `json:"findings"`
+	}
+	err := c.call(ctx, request{method: http.MethodGet, path: own + "/Findings"}, &got)
+	return got.Findings, err
+}
