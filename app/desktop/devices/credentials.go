@@ -11,6 +11,7 @@ import (
 
 	"gatehouse/app/desktop/devices/form"
 	"gatehouse/app/desktop/kit"
+	"gatehouse/app/desktop/shell"
 	"gatehouse/app/onboard"
 	"gatehouse/app/words"
 	"gatehouse/gateway/registry"
@@ -100,11 +101,12 @@ func newCredentials(d *detail) *credentials {
 	})
 	v.revoke.Disable()
 	v.none = container.NewCenter(kit.NewText("No credential: this device cannot connect.", kit.Quiet))
+	check := kit.NewButton("Check credentials…", kit.Secondary, func() { d.s.p.Shell.Check() })
 	bar := kit.Flow(8,
 		kit.NewButton("Add a key", kit.Secondary, func() { v.add(onboard.GenerateKey, nil) }),
 		kit.NewButton("Generate a certificate", kit.Secondary, func() { v.add(onboard.GenerateCertificate, nil) }),
 		kit.NewButton("Import a certificate…", kit.Secondary, v.importForm),
-		v.revoke)
+		v.revoke, check)
 	v.below.Hide()
 	v.view = container.NewBorder(kit.Inset(12, 14, 12, 14, kit.Down(12, bar, v.below)), nil, nil, nil,
 		container.NewStack(container.NewBorder(kit.Rule(), nil, nil, nil, v.table), v.none))
@@ -157,6 +159,7 @@ func (v *credentials) menu(c credRow) *fyne.Menu {
 	if c.whole != "" {
 		items = append(items, fyne.NewMenuItem("Copy SHA-256", func() { s.Copy("SHA-256", c.whole) }))
 	}
+	items = append(items, fyne.NewMenuItem("Attempts with it", func() { s.Go(shell.Attempts, c.sid) }))
 	items = append(items, fyne.NewMenuItemSeparator(), fyne.NewMenuItem("Revoke…", func() { v.askRevoke(c) }))
 	return fyne.NewMenu("", items...)
 }

@@ -4,8 +4,10 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 
+	"gatehouse/app/desktop/findings"
 	"gatehouse/app/desktop/kit"
 	"gatehouse/app/onboard"
+	"gatehouse/app/words"
 	"gatehouse/gateway/attempt"
 	"gatehouse/gateway/registry"
 	"gatehouse/sim"
@@ -18,8 +20,9 @@ type facts struct {
 	certs       []registry.Certificate
 	deployments []registry.Deployment
 	attempts    []attempt.Attempt // the newest first
-	held        []sim.Credential  // by this computer
-	options     onboard.Options   // that it last connected with here
+	findings    []findings.Finding
+	held        []sim.Credential // by this computer
+	options     onboard.Options  // that it last connected with here
 	at          onboard.Endpoint
 	played      bool // this computer has connected it since the program started
 	state       sim.State
@@ -44,6 +47,7 @@ func readOne(p Params, deviceSID string, all snapshot) *facts {
 	f.keys, f.certs = p.Registry.Keys(deviceSID), p.Registry.Certificates(deviceSID)
 	f.deployments = p.Registry.Deployments(f.row.device.FleetSID)
 	f.attempts = p.Attempts.Query(attempt.Filter{DeviceSID: deviceSID, Limit: attemptsShown}).Attempts
+	f.findings = findings.Of(p.Findings.Active(), deviceSID)
 	f.held = p.Bench.Credentials(deviceSID)
 	f.options = p.Bench.LastOptions(f.row.device)
 	f.at = p.Endpoint()
@@ -75,6 +79,8 @@ type detail struct {
 	tabs    *kit.Tabs
 	views   []tab
 	chosen  int
+	found   *kit.Link // to the findings, when there are any
+	noted   *fyne.Container
 	body    *fyne.Container
 	content *fyne.Container
 	facts   *facts
@@ -101,13 +107,16 @@ func newDetail(s *Screen) *detail {
 	})
 	shut := kit.NewButton("Close", kit.Secondary, func() { s.choose("") })
 	copySID := kit.NewButton("Copy", kit.Small, func() { s.p.Shell.Copy("SID", *s.selected.Load()) })
+	d.found = kit.NewLink("", kit.Body, nil)
+	d.noted = kit.Across(5, kit.NewIcon("attention", kit.Warn, 12), d.found)
+	d.noted.Hide()
 	d.views = []tab{newIdentity(d), newCredentials(d), newConnect(d), newLive(d), newHistory(d), newSnippets(d)}
 	d.tabs = kit.NewTabs("", "Identity", "Credentials", "Connect", "Live", "Attempts", "Snippets")
 	d.tabs.OnChoose = d.pick
 	d.body = container.NewStack(d.views[0].content())
 	head := kit.Down(6,
 		container.NewBorder(nil, nil, nil, kit.Across(8, d.play, d.more, shut), kit.Clipped(kit.Across(0, d.title))),
-		kit.Clipped(kit.Across(10, d.state, d.sid, copySID)))
+		kit.Clipped(kit.Across(10, d.state, d.sid, copySID, d.noted)))
 	d.content = kit.Panel(kit.Surface, kit.Line, 1, container.NewBorder(
 		kit.Down(6, kit.Inset(13, 13, 0, 13, head), kit.Inset(0, 13, 0, 13, d.tabs)), nil, nil, nil, d.body))
 	return d
@@ -173,6 +182,9 @@ func (d *detail) show(f *facts) {
 	}
 	d.play.SetLabel(label)
 	d.play.Hidden = !f.row.virtual
+	if d.noted.Hidden = len(f.findings) == 0; !d.noted.Hidden {
+		d.found.Set(words.Count(len(f.findings), "finding", "findings"), func() { d.open(tabAttempts) })
+	}
 	d.views[d.chosen].show(f)
 	d.content.Refresh()
 }

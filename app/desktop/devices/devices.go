@@ -11,6 +11,8 @@ import (
 
 	"fyne.io/fyne/v2"
 
+	"gatehouse/app/desktop/devices/mend"
+	"gatehouse/app/desktop/findings"
 	"gatehouse/app/desktop/kit"
 	"gatehouse/app/desktop/shell"
 	"gatehouse/app/onboard"
@@ -44,7 +46,11 @@ type Params struct {
 	Disconnect func(deviceSID string) bool
 	// Remedy is the fix of an attempt, if there is one.
 	Remedy func(attempt.Attempt) (remedy.Remedy, bool)
-	Now    func() time.Time // nil: the wall clock
+	// Findings is what several attempts show together; nil finds nothing.
+	Findings findings.Source
+	// Timeline makes a timeline for the tab of attempts; nil: the screen of attempts shows it.
+	Timeline func() mend.Timeline
+	Now      func() time.Time // nil: the wall clock
 }
 
 // Screen is the devices. All methods belong to the UI goroutine, except Pull.
@@ -70,8 +76,8 @@ type Screen struct {
 
 // versions are what a snapshot was made from.
 type versions struct {
-	registry, attempts, bench uint64
-	selected                  string
+	registry, attempts, bench, findings uint64
+	selected                            string
 }
 
 var _ shell.Screen = (*Screen)(nil)
@@ -85,6 +91,9 @@ func newScreen(p Params) *Screen {
 	}
 	if p.Connected == nil {
 		p.Connected = func() map[string]bool { return nil }
+	}
+	if p.Findings == nil {
+		p.Findings = nothing{}
 	}
 	s := &Screen{p: p}
 	s.selected.Store(new(""))
@@ -151,7 +160,7 @@ func (s *Screen) Selected() string { return *s.selected.Load() }
 func (s *Screen) Pull() (apply func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := versions{s.p.Registry.Version(), s.p.Attempts.Version(), s.p.Bench.Version(), *s.selected.Load()}
+	now := versions{s.p.Registry.Version(), s.p.Attempts.Version(), s.p.Bench.Version(), s.p.Findings.Version(), *s.selected.Load()}
 	if !s.stale.Swap(false) && now == s.seen {
 		return nil
 	}
@@ -225,6 +234,13 @@ func (s *Screen) choose(sid string) {
 		s.reload()
 	}
 }
+
+// nothing is a Source for a screen that has none.
+type nothing struct{}
+
+func (nothing) Version() uint64            { return 0 }
+func (nothing) Active() []findings.Finding { return nil }
+func (nothing) Dismiss(uint64)             {}
 
 // newSplit puts the detail to the right of the table, at the end of a column, when there is one to show.
 func newSplit(list, detail fyne.CanvasObject) *fyne.Container {

@@ -7,7 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"fyne.io/fyne/v2"
+
+	"gatehouse/app/desktop/devices/mend"
 	"gatehouse/app/desktop/devices/screentest"
+	"gatehouse/app/desktop/findings"
+	"gatehouse/app/desktop/kit"
 	"gatehouse/app/onboard"
 	"gatehouse/gateway/attempt"
 	"gatehouse/gateway/cause"
@@ -251,9 +256,86 @@ func TestAttemptsOfTheDeviceLeadToTheirTimeline(t *testing.T) {
 	s.want("Device is disabled", "1 attempt")
 	screentest.WantNone(t, s.s.detail.content, "Not deployed to a service")
 	s.s.detail.views[tabAttempts].(*history).table.Select("1")
-	s.press("Show the timeline")
+	s.press("Show in Attempts")
 	if len(s.shell.Gone) != 1 || s.shell.Gone[0][1] != "1" {
 		t.Errorf("went to %v", s.shell.Gone)
+	}
+}
+
+// steps is a timeline that remembers what it was shown.
+type steps struct {
+	shown []attempt.Attempt
+	text  *kit.Text
+}
+
+func (l *steps) Show(a attempt.Attempt)     { l.shown = append(l.shown, a); l.text.Set("the steps") }
+func (l *steps) Content() fyne.CanvasObject { return l.text }
+
+func TestTheChosenAttemptIsExplainedAndFixedInPlace(t *testing.T) {
+	s := newStage(t, "thermostat-9", "lamp")
+	l := &steps{text: kit.NewText("", kit.Body)}
+	s.s.p.Timeline = func() mend.Timeline { return l }
+	s.s.detail.views[tabAttempts] = newHistory(s.s.detail)
+	d := s.device("thermostat-9")
+	s.attempts.Add(attempt.Attempt{Remote: "192.168.1.44:1", DeviceSID: d.SID, DeviceName: "thermostat-9", Code: 4, Cause: cause.WrongSecret})
+	s.pull()
+	s.open("thermostat-9", tabAttempts)
+	s.wantNone("Bad user name or password", "the steps")
+	v := s.s.detail.views[tabAttempts].(*history)
+	v.table.Select("1")
+	s.want("Bad user name or password", "The key belongs to thermostat-9.", "the steps", "New key for thermostat-9")
+	if len(s.shell.Gone) != 0 {
+		t.Errorf("went to %v", s.shell.Gone)
+	}
+	s.press("192.168.1.44")
+	if s.shell.Gone[0] != [2]string{"attempts", "from:192.168.1.44"} {
+		t.Errorf("went to %v", s.shell.Gone)
+	}
+	s.press("Newest")
+	s.wantNone("Bad user name or password", "the steps")
+	v.table.Select("1")
+	s.s.choose(s.device("lamp").SID)
+	s.pull()
+	s.wantNone("the steps", "Bad user name or password")
+}
+
+// found has the findings that a test wants.
+type found struct {
+	all     []findings.Finding
+	version uint64
+}
+
+func (f *found) Version() uint64            { return f.version }
+func (f *found) Active() []findings.Finding { return f.all }
+func (f *found) Dismiss(uint64)             { f.version++; f.all = nil }
+
+func TestADevicesPageShowsItsOwnFindings(t *testing.T) {
+	s := newStage(t, "thermostat-9", "lamp")
+	from := &found{}
+	s.s.p.Findings = from
+	s.s.detail.views[tabAttempts] = newHistory(s.s.detail)
+	s.open("thermostat-9", tabIdentity)
+	s.wantNone("finding")
+	from.all = []findings.Finding{
+		{ID: 1, State: attempt.Bad, Title: "Two boards fight", DeviceSID: s.device("thermostat-9").SID, DeviceName: "thermostat-9"},
+		{ID: 2, State: attempt.Bad, Title: "A clock is wrong", DeviceSID: s.device("lamp").SID},
+	}
+	from.version++
+	s.pull()
+	s.press("1 finding")
+	s.want("Two boards fight")
+	s.wantNone("A clock is wrong", "Show thermostat-9")
+	s.press("Dismiss")
+	s.pull()
+	s.wantNone("Two boards fight", "1 finding")
+}
+
+func TestCredentialsCanBeCheckedFromTheirTab(t *testing.T) {
+	s := newStage(t, "thermostat-9")
+	s.open("thermostat-9", tabCredentials)
+	s.press("Check credentials…")
+	if len(s.shell.Checks) != 1 {
+		t.Error("nothing was opened")
 	}
 }
 

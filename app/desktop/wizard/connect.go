@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"sync/atomic"
 	"time"
 
@@ -292,7 +291,7 @@ func (p *connectPage) refused() fyne.CanvasObject {
 	title, rest := "It tried and was refused", tries(p.sighting.Tries)
 	switch {
 	case p.sighting.Newcomer:
-		title = "Somebody tried from " + hostOf(a.Remote) + " and " + failed(a)
+		title = "Somebody tried from " + mend.Host(a.Remote) + " and " + failed(a)
 	case p.sighting.Unsure:
 		title = "Something tried and was refused"
 	case p.sighting.Nearly:
@@ -322,13 +321,6 @@ func failed(a attempt.Attempt) string {
 		return "could not agree on TLS"
 	}
 	return "was refused"
-}
-
-func hostOf(remote string) string {
-	if host, _, err := net.SplitHostPort(remote); err == nil {
-		return host
-	}
-	return remote
 }
 
 func tries(n int) string {

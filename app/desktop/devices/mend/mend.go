@@ -65,13 +65,18 @@ type Timeline interface {
 	Content() fyne.CanvasObject
 }
 
+// Host is an address without its port.
+func Host(remote string) string {
+	if host, _, err := net.SplitHostPort(remote); err == nil {
+		return host
+	}
+	return remote
+}
+
 // Origin is a line on when an attempt was made and from where: the address leads to all attempts from there. rest, which
 // may be empty, follows it.
 func Origin(s shell.Shell, a attempt.Attempt, rest string) fyne.CanvasObject {
-	host := a.Remote
-	if h, _, err := net.SplitHostPort(a.Remote); err == nil {
-		host = h
-	}
+	host := Host(a.Remote)
 	line := kit.Across(4, kit.NewText(a.At.Local().Format("15:04:05")+" from", kit.Caption),
 		kit.NewLink(host, kit.Caption, func() { s.Go(shell.Attempts, shell.FromKey(host)) }))
 	if rest != "" {
