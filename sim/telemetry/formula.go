@@ -8,13 +8,15 @@ import (
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/vm"
+
+	"gatehouse/sim/script"
 )
 
 // maxFormulaNodes bounds the size of a formula.
 const maxFormulaNodes = 500
 
 // formula computes a value from the fields before it and the moment: t (seconds since the start), seq, hour (of the day, with its fraction), previous (0
-// at first), device, and the device's variables. Numbers are float64; sin, cos, sqrt, exp, log, pow, mod, clamp, pi, random() and noise() are there
+// at first), device, and the device's variables and state. Numbers are float64; sin, cos, sqrt, exp, log, pow, mod, clamp, pi, random() and noise() are there
 // beside what the language has.
 func formula(c *compiler) generator {
 	c.used["formula"] = true
@@ -43,12 +45,13 @@ func formula(c *compiler) generator {
 		if f, ok := m.previous.(float64); ok {
 			env["previous"] = f
 		}
+		maps.Copy(env, m.device.State.All())
 		maps.Copy(env, m.fields)
 		out, err := machine.Run(program, env)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %s", c.path, firstLine(err))
 		}
-		if f, ok := asNumber(out); ok {
+		if f, ok := script.Number(out); ok {
 			if math.IsNaN(f) || math.IsInf(f, 0) {
 				return nil, fmt.Errorf("%s: the formula gives %v, which JSON cannot hold", c.path, f)
 			}
@@ -66,14 +69,15 @@ func formula(c *compiler) generator {
 func (c *compiler) environment() map[string]any {
 	env := map[string]any{"t": 0.0, "seq": 0.0, "hour": 0.0, "previous": 0.0, "pi": math.Pi, "device": c.device.Name, "sid": c.device.SID}
 	for name, value := range c.device.Vars {
-		if isName(name) {
+		if script.IsName(name) {
 			env[name] = value
 			var f float64
-			if _, err := fmt.Sscanf(value, "%g", &f); err == nil && show(f) == value {
+			if _, err := fmt.Sscanf(value, "%g", &f); err == nil && script.Show(f) == value {
 				env[name] = f // a variable that is a number can be computed with
 			}
 		}
 	}
+	maps.Copy(env, c.device.State.All())
 	maps.Copy(env, c.known)
 	return env
 }
@@ -81,7 +85,7 @@ func (c *compiler) environment() map[string]any {
 func mathematics(c *compiler) []expr.Option {
 	one := func(name string, f func(float64) float64) expr.Option {
 		return expr.Function(name, func(p ...any) (any, error) {
-			x, ok := asNumber(p[0])
+			x, ok := script.Number(p[0])
 			if !ok {
 				return nil, fmt.Errorf("%s needs a number", name)
 			}
@@ -90,8 +94,8 @@ func mathematics(c *compiler) []expr.Option {
 	}
 	two := func(name string, f func(a, b float64) float64) expr.Option {
 		return expr.Function(name, func(p ...any) (any, error) {
-			x, ok := asNumber(p[0])
-			y, ok2 := asNumber(p[1])
+			x, ok := script.Number(p[0])
+			y, ok2 := script.Number(p[1])
 			if !ok || !ok2 {
 				return nil, fmt.Errorf("%s needs two numbers", name)
 			}
@@ -102,9 +106,9 @@ func mathematics(c *compiler) []expr.Option {
 		one("sin", math.Sin), one("cos", math.Cos), one("sqrt", math.Sqrt), one("exp", math.Exp), one("log", math.Log),
 		two("pow", math.Pow), two("mod", math.Mod),
 		expr.Function("clamp", func(p ...any) (any, error) {
-			x, ok := asNumber(p[0])
-			lowest, ok2 := asNumber(p[1])
-			highest, ok3 := asNumber(p[2])
+			x, ok := script.Number(p[0])
+			lowest, ok2 := script.Number(p[1])
+			highest, ok3 := script.Number(p[2])
 			if !ok || !ok2 || !ok3 {
 				return nil, fmt.Errorf("clamp needs three numbers")
 			}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"gatehouse/sim/script"
 )
 
 // generators make each kind of value.
@@ -18,40 +20,24 @@ func constant(c *compiler) generator {
 	case nil:
 		c.wrong("value", "it is missing", "give a number, a text, true or false")
 	case string:
-		t, err := parseTemplate(v)
+		t, err := script.Parse(v)
 		if err != nil {
 			c.wrong("value", err.Error(), "write {{ for a brace")
 			return nil
 		}
 		c.checkNames("value", t)
 		c.kind = ""
-		return func(m *moment) (any, error) { return t.fill(m) }
+		return func(m *moment) (any, error) { return t.Fill(m.look) }
 	case bool:
 		c.kind = true
 		return func(*moment) (any, error) { return v, nil }
 	default:
-		if f, ok := asNumber(v); ok {
+		if f, ok := script.Number(v); ok {
 			return func(*moment) (any, error) { return f, nil }
 		}
 		c.wrong("value", fmt.Sprintf("a %T cannot be reported", v), "give a number, a text, true or false")
 	}
 	return nil
-}
-
-func asNumber(v any) (float64, bool) {
-	switch n := v.(type) {
-	case float64:
-		return n, true
-	case float32:
-		return float64(n), true
-	case int:
-		return float64(n), true
-	case int64:
-		return float64(n), true
-	case uint64:
-		return float64(n), true
-	}
-	return 0, false
 }
 
 func counter(c *compiler) generator {

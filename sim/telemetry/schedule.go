@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"gatehouse/sim/script"
 )
 
 const day = 24 * time.Hour
@@ -140,7 +142,7 @@ func replayCSV(c *compiler) generator {
 	} else {
 		c.kind = ""
 		for i, v := range values {
-			values[i] = show(v) // a column is of one type
+			values[i] = script.Show(v) // a column is of one type
 		}
 	}
 	next := 0

@@ -8,14 +8,16 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"gatehouse/sim/script"
 )
 
 // Stream makes the messages of a report, one after another. It is for one goroutine.
 type Stream struct {
 	report  Report
 	device  Device
-	topic   template
-	payload template // nil: the object of all fields
+	topic   script.Template
+	payload *script.Template // nil: the object of all fields
 	fields  []compiled
 	random  *rand.Rand
 
@@ -64,11 +66,11 @@ func Compile(r Report, d Device) (*Stream, []Problem) {
 }
 
 // template parses one of the report's own texts.
-func (c *compiler) template(name, text string) template {
-	t, err := parseTemplate(text)
+func (c *compiler) template(name, text string) script.Template {
+	t, err := script.Parse(text)
 	if err != nil {
 		*c.problems = append(*c.problems, Problem{name, err.Error(), "write {{ for a brace"})
-		return nil
+		return t
 	}
 	at := &compiler{device: c.device, known: c.known, problems: new([]Problem)}
 	at.checkNames(name, t)
@@ -89,7 +91,7 @@ func (s *Stream) compileFields(problems *[]Problem) (known map[string]any) {
 	for i, f := range fields {
 		path := fmt.Sprintf("fields[%d]", i)
 		switch {
-		case !isName(f.Name):
+		case !script.IsName(f.Name):
 			*problems = append(*problems, Problem{path + ".name", fmt.Sprintf("%q is not a name", f.Name), "use letters, digits and _, not beginning with a digit"})
 		case known[f.Name] != nil:
 			*problems = append(*problems, Problem{path + ".name", f.Name + " is there already", "give each field its own name"})
@@ -121,7 +123,8 @@ func (s *Stream) compilePayload(c *compiler) {
 		*c.problems = append(*c.problems, Problem{"format", fmt.Sprintf("%q is not a format", r.Format), "use json, text or binary"})
 	}
 	if r.Payload != "" {
-		s.payload = c.template("payload", r.Payload)
+		t := c.template("payload", r.Payload)
+		s.payload = &t
 	}
 }
 
@@ -140,7 +143,7 @@ func (s *Stream) Next(at time.Time) (Message, error) {
 		}
 		m.fields[f.Name], s.previous[f.Name] = v, v
 	}
-	topic, err := s.topic.fill(&m)
+	topic, err := s.topic.Fill(m.look)
 	if err != nil {
 		return Message{}, err
 	}
@@ -158,7 +161,7 @@ func (s *Stream) fillPayload(m *moment) ([]byte, error) {
 	if s.payload == nil {
 		return s.object(m)
 	}
-	text, err := s.payload.fill(m)
+	text, err := s.payload.Fill(m.look)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"gatehouse/sim/script"
 )
 
 // Format is the form of a payload.
@@ -83,11 +85,13 @@ type Problem struct {
 // Error is the problem in one line.
 func (p Problem) Error() string { return p.Path + ": " + p.What + ": " + p.Todo }
 
-// Device is whose report it is. Its Vars can be used in templates and formulas.
+// Device is whose report it is. Its Vars and State can be used in templates and formulas.
 type Device struct {
 	Name string
 	SID  string
 	Vars map[string]string
+	// State is what the device changes itself; nil: nothing.
+	State *script.State
 	// Open reads a file that a CSV source names; nil: none can be read.
 	Open func(name string) ([]byte, error)
 }

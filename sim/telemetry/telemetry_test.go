@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"gatehouse/sim/script"
 )
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -289,12 +291,12 @@ func TestAReportOutlivesJSON(t *testing.T) {
 func TestTemplatesNeverPanic(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		text := strings.Join(rapid.SliceOf(rapid.SampledFrom([]string{"{", "}", "device", "{{", "}}", "x", " ", "é", "{seq}"})).Draw(r, "parts"), "")
-		template, err := parseTemplate(text)
+		template, err := script.Parse(text)
 		if err != nil {
 			return
 		}
 		d := board()
-		_, _ = template.fill(&moment{device: &d, at: noon})
+		_, _ = template.Fill((&moment{device: &d, at: noon}).look)
 	})
 }
 
