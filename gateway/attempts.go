@@ -1,10 +1,13 @@
 package gateway
 
 import (
+	"net/http"
 	"path/filepath"
 
 	"gatehouse/gateway/attempt"
 	"gatehouse/gateway/finding"
+	"gatehouse/gateway/rest/attempts"
+	"gatehouse/gateway/rest/metrics"
 )
 
 // attemptsFolder is where attempts are kept, in the data folder.
@@ -19,6 +22,10 @@ func (g *Gateway) openAttempts() {
 		Each: g.findings.Observe, Now: c.Now, Logger: c.Logger,
 	})
 	g.background.add(g.attempts.Close)
+	g.metrics.Record(func() metrics.Record {
+		now := g.attempts.Record()
+		return metrics.Record{Kept: now.Kept, Lost: now.Lost, Findings: g.findings.Active()}
+	})
 }
 
 // Findings are what several attempts show together, and the warnings of single ones summed up.
@@ -29,4 +36,24 @@ func (g *Gateway) ClearAttempts() error {
 	err := g.attempts.Clear()
 	g.findings.Clear()
 	return err
+}
+
+// ownAPI is the HTTP API that is ours alone: that of the attempts, and what the other one answers below the same segment.
+func (g *Gateway) ownAPI(other http.Handler) http.Handler {
+	own := attempts.New(attempts.Params{Attempts: g.attempts, Findings: g.findings, Diagnose: g.diagnose, Logger: g.config.Logger})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if attempts.Serves(r.URL.EscapedPath()) {
+			own.ServeHTTP(w, r)
+			return
+		}
+		other.ServeHTTP(w, r)
+	})
+}
+
+// diagnose is what the gateway makes of an attempt now, for the HTTP API.
+func (g *Gateway) diagnose(a attempt.Attempt) map[string]any {
+	return map[string]any{
+		"comparison": g.Compare(a), "now": g.WouldPass(a),
+		"gateway": map[string]any{"tls": "TLS 1.2 and 1.3", "server_names": g.authority.Names()},
+	}
 }

@@ -15,7 +15,7 @@ func (g *Gateway) apis() map[string]http.Handler {
 	return map[string]http.Handler{
 		fleet.Base: fleet.New(fleet.Params{Registry: g.registry, Logger: g.config.Logger}),
 		sync.Base:  objects,
-		sync.Own:   objects,
+		sync.Own:   g.ownAPI(objects),
 	}
 }
 

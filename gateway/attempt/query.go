@@ -26,9 +26,11 @@ type Filter struct {
 	Since   time.Time // accepted at or after
 	Until   time.Time // accepted before
 	AfterID uint64    // begun after this one
-	Offset  int       // attempts to leave out, newest first
-	Limit   int       // attempts to return at most; 0: all
-	Whole   bool      // with Steps and Packets
+	// BeforeID is the attempt that those which are wanted began before; 0: whenever.
+	BeforeID uint64
+	Offset   int  // attempts to leave out, newest first
+	Limit    int  // attempts to return at most; 0: all
+	Whole    bool // with Steps and Packets
 }
 
 // Page is the answer to a query.
@@ -60,7 +62,11 @@ func (l *Log) Query(f Filter) Page {
 	page := Page{Version: l.version.Load()}
 	f.Text = strings.ToLower(strings.TrimSpace(f.Text))
 	oldest := max(l.oldest.Load(), f.AfterID+1)
-	for id := l.newest.Load(); id >= oldest; id-- {
+	newest := l.newest.Load()
+	if f.BeforeID > 0 {
+		newest = min(newest, f.BeforeID-1)
+	}
+	for id := newest; id >= oldest; id-- {
 		r := l.find(id)
 		if r == nil {
 			continue

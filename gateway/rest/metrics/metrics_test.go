@@ -96,12 +96,22 @@ func TestWritesRequestsAndTrafficAreShown(t *testing.T) {
 	)
 }
 
+func TestTheRecordOfAttemptsIsShown(t *testing.T) {
+	m := New()
+	m.Record(func() Record {
+		return Record{Kept: 12, Lost: 3, Findings: map[cause.ID]int{cause.TakeoverFight: 2, cause.WeakKey: 1}}
+	})
+	shows(t, scrape(t, m), "gatehouse_attempts_kept 12", "gatehouse_attempts_lost_total 3",
+		`gatehouse_findings_active{kind="takeover_fight"} 2`, `gatehouse_findings_active{kind="weak_key"} 1`)
+}
+
 func TestNoMetricsGatherNothing(t *testing.T) {
 	var m *Metrics
 	m.Attempt(attempt.Attempt{})
 	m.Write("log", time.Second)
 	m.Request("/", 200)
 	m.Traffic(nil)
+	m.Record(nil)
 }
 
 func TestScrapesAndCountsMeet(t *testing.T) {
