@@ -1,8 +1,8 @@
 // Package files says what the files are that a device's credential comes in, and what is wrong with them: certificates
 // and keys in PEM, DER and PKCS#12, and all that people have instead of them.
 //
-// It is pure: bytes go in, findings come out. It reads no file and no clock but those it is given. Nothing that it returns
-// shows key material or a passphrase, however it is printed.
+// It is pure: bytes go in, findings come out. It reads no file, and no clock but for [Match]. Nothing that it returns shows
+// key material or a passphrase, however it is printed.
 package files
 
 import (
