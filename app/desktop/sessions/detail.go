@@ -21,6 +21,9 @@ type detail struct {
 	hint    *kit.Prose
 	head    *fyne.Container
 	values  map[string]*kit.Text
+	address *kit.Link
+	cred    *kit.Link
+	attempt *kit.Link
 	rows    *fyne.Container
 	topics  *fyne.Container
 	shown   *row
@@ -31,8 +34,6 @@ var facts = []struct {
 	label string
 	value func(*row) string
 }{
-	{"Address", func(r *row) string { return r.remote }},
-	{"Credential", func(r *row) string { return r.cred }},
 	{"Client ID", func(r *row) string { return dashed(r.session.ClientID) }},
 	{"Protocol", func(r *row) string { return r.protocol }},
 	{"Session", func(r *row) string { return r.clean }},
@@ -62,10 +63,14 @@ func keepalive(r *row) string {
 
 func newDetail(s *Screen) *detail {
 	d := &detail{screen: s, head: container.NewStack(), values: map[string]*kit.Text{}, rows: kit.Down(5), topics: kit.Down(4), hint: kit.NewProse()}
+	d.address, d.cred, d.attempt = kit.NewLink("", kit.Mono, nil), kit.NewLink("", kit.Mono, nil), kit.NewLink("", kit.Mono, nil)
+	d.add("Address", d.address)
+	d.add("Credential", d.cred)
+	d.add("Attempt", d.attempt)
 	for _, f := range facts {
 		value := kit.NewText("", kit.Mono)
 		d.values[f.label] = value
-		d.rows.Add(container.NewBorder(nil, nil, kit.Sized(86, 0, kit.NewText(f.label, kit.Caption)), nil, kit.Clipped(value)))
+		d.add(f.label, value)
 	}
 	d.body = container.NewBorder(kit.Down(12, d.head, kit.Rule()), nil, nil, nil, container.NewVScroll(kit.Inset(12, 8, 8, 0, kit.Down(14,
 		d.rows, kit.Rule(), kit.NewText("Subscriptions", kit.Title), d.topics))))
@@ -74,6 +79,30 @@ func newDetail(s *Screen) *detail {
 	d.content = kit.Card(14, container.NewStack(d.none, d.body))
 	d.explain("")
 	return d
+}
+
+// add puts a line below the others.
+func (d *detail) add(label string, value fyne.CanvasObject) {
+	d.rows.Add(container.NewBorder(nil, nil, kit.Sized(86, 0, kit.NewText(label, kit.Caption)), nil, kit.Clipped(value)))
+}
+
+// link shows where address, credential and attempt of a session lead to.
+func (d *detail) link(r *row) {
+	s := d.screen
+	lead := func(l *kit.Link, text string, some bool, do func()) {
+		if !some {
+			do = nil
+		}
+		l.Set(text, do)
+	}
+	host, cred, id := hostOf(r.session.Remote), r.session.CredentialSID, r.session.AttemptID
+	lead(d.address, r.remote, r.remote != "—", func() { s.p.Shell.Go(shell.Attempts, shell.FromKey(host)) })
+	lead(d.cred, r.cred, cred != "", func() { s.p.Shell.Go(shell.Attempts, cred) })
+	number := "—"
+	if id != 0 {
+		number = words.Grouped(int(id))
+	}
+	lead(d.attempt, number, id != 0, func() { s.p.Shell.Go(shell.Attempts, shell.AttemptKey(id)) })
 }
 
 func (d *detail) explain(selected string) {
@@ -94,9 +123,12 @@ func (d *detail) show(shot snapshot) {
 		d.none.Show()
 		return
 	}
-	if before == nil || before.key != r.key || before.device != r.device || before.session.Connected != r.session.Connected || before.session.AttemptID != r.session.AttemptID {
+	if before == nil || before.key != r.key || before.device != r.device || before.session.Connected != r.session.Connected || before.traced != r.traced || before.session.AttemptID != r.session.AttemptID {
 		d.head.Objects = []fyne.CanvasObject{d.title(r)}
 		d.head.Refresh()
+	}
+	if before == nil || before.key != r.key || before.remote != r.remote || before.cred != r.cred || before.session.AttemptID != r.session.AttemptID {
+		d.link(r)
 	}
 	for _, f := range facts {
 		d.values[f.label].Set(f.value(r))
@@ -115,10 +147,20 @@ func (d *detail) title(r *row) fyne.CanvasObject {
 	if r.session.Connected {
 		icon, color, word = "check", kit.Good, "Live"
 	}
+	if r.traced {
+		icon, color = "record", kit.Bad
+		word += " · every packet is recorded"
+	}
 	now := func() *row { return d.shown }
 	buttons := kit.Flow(6, kit.NewButton("Show device", kit.Secondary, func() { s.p.Shell.Go(shell.Devices, r.key) }))
 	if r.session.AttemptID != 0 {
 		buttons.Add(kit.NewButton("Show attempt", kit.Secondary, func() { s.showAttempt(now()) }))
+	}
+	if s.p.Tracer != nil {
+		buttons.Add(kit.NewButton(traceLabel(r), kit.Secondary, func() { s.trace(now(), !r.traced) }))
+	}
+	if r.session.AttemptID != 0 && (r.traced || s.p.Tracer == nil) {
+		buttons.Add(kit.NewButton("Show packets", kit.Secondary, func() { s.showPackets(now()) }))
 	}
 	if r.session.Connected {
 		buttons.Add(kit.NewButton("Disconnect", kit.Secondary, func() { s.disconnect(now()) }))

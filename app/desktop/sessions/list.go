@@ -3,6 +3,7 @@ package sessions
 import (
 	"cmp"
 	"math"
+	"net"
 	"strconv"
 
 	"fyne.io/fyne/v2"
@@ -52,9 +53,19 @@ func (s *Screen) menu(r *row) *fyne.Menu {
 		fyne.NewMenuItem("Show device "+r.device, func() { s.p.Shell.Go(shell.Devices, r.key) }),
 	}
 	if r.session.AttemptID != 0 {
-		items = append(items, fyne.NewMenuItem("Show how it connected", func() { s.showAttempt(r) }))
+		items = append(items, fyne.NewMenuItem("Show how it connected", func() { s.showAttempt(r) }),
+			fyne.NewMenuItem("Show its packets", func() { s.showPackets(r) }))
+	}
+	if r.session.CredentialSID != "" {
+		items = append(items, fyne.NewMenuItem("Attempts with "+r.cred, func() { s.p.Shell.Go(shell.Attempts, r.session.CredentialSID) }))
+	}
+	if host := hostOf(r.session.Remote); host != "" {
+		items = append(items, fyne.NewMenuItem("Attempts from "+host, func() { s.p.Shell.Go(shell.Attempts, shell.FromKey(host)) }))
 	}
 	items = append(items, fyne.NewMenuItemSeparator())
+	if s.p.Tracer != nil {
+		items = append(items, fyne.NewMenuItem(traceLabel(r), func() { s.trace(r, !r.traced) }))
+	}
 	if r.session.Connected {
 		items = append(items, fyne.NewMenuItem("Disconnect", func() { s.disconnect(r) }))
 	}
@@ -63,7 +74,22 @@ func (s *Screen) menu(r *row) *fyne.Menu {
 }
 
 func (s *Screen) showAttempt(r *row) {
-	s.p.Shell.Go(shell.Attempts, strconv.FormatUint(r.session.AttemptID, 10))
+	s.p.Shell.Go(shell.Attempts, shell.AttemptKey(r.session.AttemptID))
+}
+
+func traceLabel(r *row) string {
+	if r.traced {
+		return "Stop tracing"
+	}
+	return "Trace packets"
+}
+
+// hostOf is an address without its port.
+func hostOf(remote string) string {
+	if host, _, err := net.SplitHostPort(remote); err == nil {
+		return host
+	}
+	return remote
 }
 
 // filters are the chips and the text field.
@@ -92,6 +118,9 @@ func setState(cell fyne.CanvasObject, r *row) {
 	icon, color := "minus", kit.Muted
 	if r.session.Connected {
 		icon, color = "check", kit.Good
+	}
+	if r.traced {
+		icon, color = "record", kit.Bad
 	}
 	parts := cell.(*fyne.Container).Objects
 	parts[0].(*kit.Icon).Set(icon, color)

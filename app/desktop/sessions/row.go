@@ -16,6 +16,7 @@ import (
 type row struct {
 	key                                              string // the device's SID
 	session                                          broker.Session
+	traced                                           bool // its packets are recorded
 	device, cred, remote, protocol, keepalive, age   string
 	waits, traffic                                   string
 	due                                              string // when the keepalive runs out
@@ -54,7 +55,7 @@ func newRow(s broker.Session, name string, now time.Time) *row {
 
 // same reports whether two rows look the same.
 func (r *row) same(o *row) bool {
-	return r.key == o.key && r.session.Connected == o.session.Connected && r.device == o.device && r.cred == o.cred &&
+	return r.key == o.key && r.session.Connected == o.session.Connected && r.traced == o.traced && r.device == o.device && r.cred == o.cred &&
 		r.remote == o.remote && r.protocol == o.protocol && r.keepalive == o.keepalive && r.age == o.age && r.due == o.due &&
 		r.waits == o.waits && r.traffic == o.traffic && r.bytesIn == o.bytesIn && r.bytesOut == o.bytesOut && r.lost == o.lost &&
 		r.tls == o.tls && r.session.InFlight == o.session.InFlight && r.session.AttemptID == o.session.AttemptID &&
@@ -63,6 +64,9 @@ func (r *row) same(o *row) bool {
 
 // state is the session in a word, with its drawing and colour chosen by whoever shows it.
 func (r *row) state() string {
+	if r.traced && r.session.Connected {
+		return "traced" // and so live
+	}
 	if r.session.Connected {
 		return "live"
 	}

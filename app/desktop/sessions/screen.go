@@ -6,6 +6,7 @@ package sessions
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -28,10 +29,19 @@ type Gateway interface {
 	DropSession(deviceSID string) bool
 }
 
+// Tracer records the packets of a device's connection beyond the first ones. Both are quick.
+type Tracer interface {
+	// Trace begins or ends recording on the live connection, or the next one; false when there is no such device.
+	Trace(deviceSID string, on bool) bool
+	Traced(deviceSID string) bool
+}
+
 // Params are what the screen stands on. Shell and Gateway are required.
 type Params struct {
 	Shell   shell.Shell
 	Gateway Gateway
+	// Tracer is nil where packets cannot be traced.
+	Tracer Tracer
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -50,6 +60,8 @@ type Screen struct {
 	empty   *fyne.Container
 	nothing *kit.Prose
 	detail  *detail
+
+	stale atomic.Bool // pull again even if nothing seems to have changed
 
 	mu   sync.Mutex // guards want
 	want query
@@ -125,7 +137,7 @@ type snapshot struct {
 // Pull implements shell.Screen.
 func (s *Screen) Pull() func() {
 	q, stats, now := s.wanted(), s.p.Gateway.Stats(), s.p.Now()
-	if q == s.asked && stats == s.stats && now.Sub(s.at) < every && !now.Before(s.at) {
+	if !s.stale.Swap(false) && q == s.asked && stats == s.stats && now.Sub(s.at) < every && !now.Before(s.at) {
 		return nil
 	}
 	s.asked, s.stats, s.at = q, stats, now
@@ -141,6 +153,7 @@ func (s *Screen) read(q query, now time.Time) snapshot {
 	shot := snapshot{query: q, rows: []*row{}}
 	for _, session := range s.p.Gateway.Sessions() {
 		r := newRow(session, s.p.Gateway.DeviceName(session.DeviceSID), now)
+		r.traced = s.p.Tracer != nil && s.p.Tracer.Traced(session.DeviceSID)
 		if session.Connected {
 			shot.live++
 		} else {
@@ -193,6 +206,32 @@ func (s *Screen) apply(shot snapshot) {
 	if shot.query.selected == s.wanted().selected {
 		s.detail.show(shot)
 	}
+}
+
+// trace begins or ends recording a device's packets.
+func (s *Screen) trace(r *row, on bool) {
+	var was bool
+	s.p.Shell.Background(func(context.Context) error {
+		was = s.p.Tracer.Trace(r.key, on)
+		return nil
+	}, func(error) {
+		s.stale.Store(true)
+		switch {
+		case !was:
+			s.p.Shell.Toast(r.device+" cannot be traced now", nil)
+		case on && r.session.Connected:
+			s.p.Shell.Toast("The packets of "+r.device+" are recorded from now on", func() { s.trace(r, false) })
+		case on:
+			s.p.Shell.Toast("The packets of "+r.device+" are recorded once it connects", func() { s.trace(r, false) })
+		default:
+			s.p.Shell.Toast("The packets of "+r.device+" are no longer recorded", nil)
+		}
+	})
+}
+
+// showPackets goes to what was recorded.
+func (s *Screen) showPackets(r *row) {
+	s.p.Shell.Go(shell.Attempts, shell.PacketsKey(r.session.AttemptID))
 }
 
 // disconnect closes a device's connection.

@@ -165,3 +165,57 @@ func TestWithoutSessionsItSaysWhatTheyAre(t *testing.T) {
 	s.tick()
 	require.Contains(t, shelltest.Texts(s.screen.Content()), "No sessions yet.")
 }
+
+// tracer remembers whom it traces; gone are devices that it does not know any more.
+type tracer struct{ traced, gone map[string]bool }
+
+func (f *tracer) Trace(deviceSID string, on bool) bool {
+	if f.gone[deviceSID] {
+		return false
+	}
+	f.traced[deviceSID] = on
+	return true
+}
+func (f *tracer) Traced(deviceSID string) bool { return f.traced[deviceSID] }
+
+func TestPacketsAreTracedVisiblyAndUntilItIsEnded(t *testing.T) {
+	s := newStage(t)
+	require.Empty(t, shelltest.Buttons(s.screen.Content(), "Trace packets"), "nobody can")
+	f := &tracer{traced: map[string]bool{}, gone: map[string]bool{}}
+	s.screen.p.Tracer = f
+	s.screen.Show(lampSID)
+	s.tick()
+	shelltest.Press(t, s.screen.Content(), "Trace packets")
+	require.True(t, f.traced[lampSID])
+	require.Equal(t, "The packets of lamp are recorded from now on", s.shell.Toasts[0].Message)
+	require.True(t, s.tick(), "at once, not with the next second")
+	texts := shelltest.Texts(s.screen.Content())
+	require.Contains(t, texts, "traced")
+	require.Contains(t, texts, "every packet is recorded")
+	shelltest.Press(t, s.screen.Content(), "Show packets")
+	require.Equal(t, [][2]string{{"attempts", "17/packets"}}, s.shell.Gone)
+	shelltest.Press(t, s.screen.Content(), "Stop tracing")
+	s.tick()
+	require.False(t, f.traced[lampSID])
+	require.NotContains(t, shelltest.Texts(s.screen.Content()), "every packet is recorded")
+	s.shell.Toasts[0].Undo()
+	require.False(t, f.traced[lampSID])
+	f.gone[lampSID] = true
+	s.tick()
+	shelltest.Press(t, s.screen.Content(), "Trace packets")
+	require.Contains(t, s.shell.Toasts[len(s.shell.Toasts)-1].Message, "cannot be traced")
+}
+
+func TestAddressAndAttemptOfASessionAreLinks(t *testing.T) {
+	s := newStage(t)
+	s.screen.Show(lampSID)
+	s.tick()
+	s.screen.detail.address.Tapped(nil)
+	s.screen.detail.attempt.Tapped(nil)
+	s.screen.detail.cred.Tapped(nil) // there is none
+	require.Equal(t, [][2]string{{"attempts", "from:192.168.1.44"}, {"attempts", "17"}}, s.shell.Gone)
+	s.screen.Show(meterSID)
+	s.tick()
+	s.screen.detail.address.Tapped(nil)
+	require.Len(t, s.shell.Gone, 2, "it is away")
+}

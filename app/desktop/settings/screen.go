@@ -24,10 +24,18 @@ type Settings struct {
 	Names   []string // added to those in the certificate
 	// SyncTopicsOnly refuses topics that are not below sync/.
 	SyncTopicsOnly bool
+	// StrictPublishes disconnects a device whose message to a Sync object is refused.
+	StrictPublishes bool
+	// DurableAlways has every write on the disk before it is acknowledged, from the next start on.
+	DurableAlways bool
+	// KeepAttempts and KeepBytes bound the record of attempts.
+	KeepAttempts int
+	KeepBytes    int64
 }
 
 func (s Settings) equal(o Settings) bool {
-	return s.Port == o.Port && s.Network == o.Network && s.SyncTopicsOnly == o.SyncTopicsOnly && slices.Equal(s.Names, o.Names)
+	return s.Port == o.Port && s.Network == o.Network && s.SyncTopicsOnly == o.SyncTopicsOnly && s.StrictPublishes == o.StrictPublishes &&
+		s.DurableAlways == o.DurableAlways && s.KeepAttempts == o.KeepAttempts && s.KeepBytes == o.KeepBytes && slices.Equal(s.Names, o.Names)
 }
 
 // View is what of the gateway is shown.
@@ -43,13 +51,20 @@ type View struct {
 	DataDir   string
 	SetAside  []string // damaged files and folders that were put out of the way
 	Account   string   // SID
+	Kept      int      // attempts in the record
+	// DurableNow is what DurableAlways was when the gateway was opened.
+	DurableNow bool
 }
 
 func (v View) equal(o View) bool {
 	return v.Settings.equal(o.Settings) && v.Fixed == o.Fixed && v.Address == o.Address && v.URL == o.URL && v.HTTPURL == o.HTTPURL &&
 		slices.Equal(v.CertNames, o.CertNames) && v.NotAfter.Equal(o.NotAfter) && v.RootPath == o.RootPath && v.DataDir == o.DataDir &&
-		slices.Equal(v.SetAside, o.SetAside) && v.Account == o.Account
+		slices.Equal(v.SetAside, o.SetAside) && v.Account == o.Account &&
+		v.Kept == o.Kept && v.DurableNow == o.DurableNow
 }
+
+// settled is the view without what grows by itself.
+func (v View) settled() View { v.Kept = 0; return v }
 
 // Suite is a line of the list of cipher suites, best first.
 type Suite struct {
@@ -68,6 +83,8 @@ type Gateway interface {
 	// RotateToken gives the account another token; the old one ends at once. It may take seconds.
 	RotateToken(context.Context) error
 	Suites() []Suite
+	// ClearAttempts forgets every attempt that is over, and all findings.
+	ClearAttempts() error
 }
 
 // Look is how the window looks.
@@ -96,6 +113,8 @@ type Screen struct {
 	api         *apiCard
 	look        *lookCard
 	places      *placesCard
+	record      *recordCard
+	rules       *rulesCard
 
 	pulled atomic.Pointer[View] // what was shown last
 	stale  atomic.Bool
@@ -109,8 +128,9 @@ func New(p Params) *Screen {
 	s := &Screen{p: p}
 	s.listener, s.certificate, s.api = newListenerCard(s), newCertificateCard(s), newAPICard(s)
 	s.look, s.places = newLookCard(s), newPlacesCard(s)
-	left := kit.Down(kit.CardGap, s.listener.content, s.certificate.content, s.places.content)
-	right := kit.Down(kit.CardGap, s.look.content, s.api.content, suitesCard(p.Gateway.Suites()))
+	s.record, s.rules = newRecordCard(s), newRulesCard(s)
+	left := kit.Down(kit.CardGap, s.listener.content, s.certificate.content, s.record.content, s.places.content)
+	right := kit.Down(kit.CardGap, s.look.content, s.api.content, s.rules.content, suitesCard(p.Gateway.Suites()))
 	s.content = container.NewVScroll(kit.Inset(0, 12, 0, 0, &fyne.Container{Layout: pair{}, Objects: []fyne.CanvasObject{left, right}}))
 	return s
 }
@@ -131,8 +151,14 @@ func (s *Screen) Pull() func() {
 	if last := s.pulled.Load(); last != nil && last.equal(view) && !stale {
 		return nil
 	}
-	s.pulled.Store(&view)
-	return func() { s.apply(view) }
+	last := s.pulled.Swap(&view)
+	return func() {
+		if last != nil && !stale && last.settled().equal(view.settled()) {
+			s.record.set(view) // it grows all the time; the rest stays as it is
+			return
+		}
+		s.apply(view)
+	}
 }
 
 func (s *Screen) apply(v View) {
@@ -140,6 +166,8 @@ func (s *Screen) apply(v View) {
 	s.certificate.set(v)
 	s.api.set(v)
 	s.places.set(v)
+	s.record.set(v)
+	s.rules.set(v)
 	s.look.set()
 	s.content.Refresh()
 }
@@ -184,4 +212,9 @@ func (pair) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 		o.Resize(fyne.NewSize(width, o.MinSize().Height)) // again, now that its text has its width
 		o.Move(fyne.NewPos(float32(i)*(width+gap), 0))
 	}
+}
+
+// border puts an object before another that keeps its own width.
+func border(object, right fyne.CanvasObject) fyne.CanvasObject {
+	return container.NewBorder(nil, nil, nil, right, object)
 }

@@ -32,6 +32,12 @@ func (f *fake) Set(s Settings) error {
 	}
 	return f.fail
 }
+func (f *fake) ClearAttempts() error {
+	if f.fail == nil {
+		f.view.Kept = 0
+	}
+	return f.fail
+}
 func (f *fake) RootPEM() []byte { return []byte("-----BEGIN CERTIFICATE-----") }
 func (f *fake) Token() string   { f.told++; return "the-secret-token" + strings.Repeat("-again", f.turn) }
 func (f *fake) RotateToken(context.Context) error {
@@ -206,4 +212,59 @@ func TestNothingIsShownAnewWhenNothingHasChanged(t *testing.T) {
 	s.gateway.view.URL = "mqtts://192.168.1.2:8883"
 	require.True(t, s.tick())
 	require.Contains(t, s.texts(), "mqtts://192.168.1.2:8883")
+}
+
+func TestTheRecordIsBoundedByCountAndSizeAndLosingSomeOfItIsAskedFirst(t *testing.T) {
+	s := newStage(t)
+	s.gateway.view.KeepAttempts, s.gateway.view.KeepBytes, s.gateway.view.Kept = 10_000, 64<<20, 1204
+	s.tick()
+	require.Contains(t, s.texts(), "1 204 attempts")
+	c := s.screen.record
+	for _, wrong := range []string{"0", "", "many", "1000001"} {
+		c.count.Entry.SetText(wrong)
+		require.Contains(t, s.texts(), "From 1 to 1 000 000 attempts can be kept.")
+		shelltest.Press(t, s.screen.Content(), "Keep so many")
+	}
+	require.Empty(t, s.gateway.set)
+	c.count.Entry.SetText("20 000")
+	c.size.Entry.SetText("128")
+	shelltest.Press(t, s.screen.Content(), "Keep so many")
+	require.Equal(t, 20_000, s.gateway.view.KeepAttempts)
+	require.Equal(t, int64(128<<20), s.gateway.view.KeepBytes)
+	require.Empty(t, s.shell.Questions)
+	s.tick()
+	c.count.Entry.SetText("1000")
+	shelltest.Press(t, s.screen.Content(), "Keep so many")
+	require.Equal(t, 20_000, s.gateway.view.KeepAttempts, "not before it was agreed to")
+	require.Contains(t, s.shell.Questions[0].Lost, "The oldest 204 attempts go now")
+	s.shell.Questions[0].Do()
+	require.Equal(t, 1000, s.gateway.view.KeepAttempts)
+}
+
+func TestClearingTheRecordNamesWhatIsLost(t *testing.T) {
+	s := newStage(t)
+	shelltest.Press(t, s.screen.Content(), "Clear the record…")
+	require.Empty(t, s.shell.Questions, "there is nothing to clear")
+	s.gateway.view.Kept = 1204
+	s.tick()
+	shelltest.Press(t, s.screen.Content(), "Clear the record…")
+	require.Contains(t, s.shell.Questions[0].Lost, "1 204 attempts with every step and packet, and all findings")
+	require.Equal(t, 1204, s.gateway.view.Kept)
+	s.shell.Questions[0].Do()
+	s.tick()
+	require.Contains(t, s.texts(), "0 attempts")
+}
+
+func TestStrictnessAndWritesAreChosenAndTheNextStartIsNamed(t *testing.T) {
+	s := newStage(t)
+	shelltest.PressChip(t, s.screen.Content(), "Disconnect the device")
+	require.True(t, s.gateway.view.StrictPublishes)
+	require.NotContains(t, s.texts(), "started the next time")
+	s.tick()
+	shelltest.PressChip(t, s.screen.Content(), "Before the answer")
+	s.tick()
+	require.True(t, s.gateway.view.DurableAlways)
+	require.Contains(t, s.texts(), "started the next time")
+	shelltest.PressChip(t, s.screen.Content(), "Before the answer")
+	require.Len(t, s.gateway.set, 2, "it is so already")
 }
