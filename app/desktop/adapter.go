@@ -1,6 +1,7 @@
 package desktop
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -23,19 +24,26 @@ import (
 	"gatehouse/gateway/registry"
 )
 
+// What the record of attempts is bounded by unless the user says otherwise.
+const (
+	usualAttempts     = 10_000
+	usualAttemptBytes = 64 << 20
+)
+
 // lately is how long the status bar counts a refusal.
 const lately = 5 * time.Minute
 
 // adapter is the gateway as the frame and the screens ask for it.
 type adapter struct {
 	*gateway.Gateway
-	fixed bool // the address was given on the command line
-	now   func() time.Time
-	last  atomic.Pointer[gateway.Status] // so that fixes need not look at the machine's network each time
+	fixed   bool // the address was given on the command line
+	durable bool // every write was on the disk before it was acknowledged since the gateway was opened
+	now     func() time.Time
+	last    atomic.Pointer[gateway.Status] // so that fixes need not look at the machine's network each time
 }
 
 func newAdapter(g *gateway.Gateway, fixed bool) *adapter {
-	a := &adapter{Gateway: g, fixed: fixed, now: time.Now}
+	a := &adapter{Gateway: g, fixed: fixed, durable: g.Settings().Durable == gateway.DurableAlways, now: time.Now}
 	a.seen()
 	return a
 }
@@ -111,7 +119,12 @@ func (a *adapter) SetPort(port int) error {
 
 // remedy is the fix of an attempt.
 func (a *adapter) remedy(of attempt.Attempt) (remedy.Remedy, bool) {
-	return remedy.For(of, a.Registry(), a.last.Load().URL)
+	return a.remedies().For(of)
+}
+
+// remedies are what fixes are made from.
+func (a *adapter) remedies() remedy.Source {
+	return remedy.Source{Registry: a.Registry(), Settings: a.Gateway, Address: a.last.Load().URL}
 }
 
 // Devices is for the overview.
@@ -156,8 +169,13 @@ type settingsOf struct{ *adapter }
 func (a settingsOf) View() settings.View {
 	s, kept := a.last.Load(), a.Settings()
 	return settings.View{
-		Settings: settings.Settings{Port: s.Port, Network: s.Network, Names: kept.Names, SyncTopicsOnly: kept.SyncTopicsOnly},
-		Fixed:    a.fixed, Address: s.MQTTAddr, URL: s.URL, HTTPURL: s.HTTPURL, CertNames: s.Names, NotAfter: s.LeafNotAfter,
+		Settings: settings.Settings{
+			Port: s.Port, Network: s.Network, Names: kept.Names, SyncTopicsOnly: kept.SyncTopicsOnly,
+			StrictPublishes: kept.StrictPublishes, DurableAlways: kept.Durable == gateway.DurableAlways,
+			KeepAttempts: cmp.Or(kept.Attempts.Count, usualAttempts), KeepBytes: cmp.Or(kept.Attempts.Bytes, usualAttemptBytes),
+		},
+		Kept: a.Attempts().Len(), DurableNow: a.durable,
+		Fixed: a.fixed, Address: s.MQTTAddr, URL: s.URL, HTTPURL: s.HTTPURL, CertNames: s.Names, NotAfter: s.LeafNotAfter,
 		RootPath: s.RootPath, DataDir: s.DataDir, SetAside: s.SetAside, Account: a.Registry().Account().SID,
 	}
 }
@@ -171,7 +189,18 @@ func (a settingsOf) Set(s settings.Settings) error {
 			next.Port = 0
 		}
 	}
-	next.Names, next.SyncTopicsOnly = s.Names, s.SyncTopicsOnly
+	next.Names, next.SyncTopicsOnly, next.StrictPublishes = s.Names, s.SyncTopicsOnly, s.StrictPublishes
+	next.Durable = ""
+	if s.DurableAlways {
+		next.Durable = gateway.DurableAlways
+	}
+	next.Attempts = gateway.Retention{Count: s.KeepAttempts, Bytes: s.KeepBytes}
+	if s.KeepAttempts == usualAttempts {
+		next.Attempts.Count = 0
+	}
+	if s.KeepBytes == usualAttemptBytes {
+		next.Attempts.Bytes = 0
+	}
 	err := a.SetSettings(next)
 	a.seen()
 	return err

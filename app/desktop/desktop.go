@@ -189,7 +189,7 @@ func (p *program) show(g *gateway.Gateway, vault *sim.Vault) {
 	registered := g.Registry().Version
 	devicesScreen := devices.New(devices.Params{
 		Shell: f, Registry: g.Registry(), Attempts: g.Attempts(), Bench: p.bench, Endpoint: at.endpoint,
-		Connected: at.connected, Disconnect: g.Disconnect, Remedy: at.remedy,
+		Connected: at.connected, Disconnect: g.Disconnect, Remedy: at.remedy, Findings: findingsOf{at},
 	})
 	fixer := fix.Fixer{Shell: f, RootPEM: g.RootPEM, Pick: f.Pick, NewKey: func(sid string) {
 		f.Go(shell.Devices, sid)

@@ -40,11 +40,11 @@ func (a findingsOf) shown(f finding.Finding) findings.Finding {
 	for _, p := range f.Parties {
 		shown.Parties = append(shown.Parties, findings.Party(p))
 	}
+	var newest attempt.Attempt
 	if len(f.Attempts) > 0 {
-		if newest, kept := a.Attempts().Get(f.Attempts[0]); kept {
-			shown.Remedy, shown.Fixable = a.remedy(newest)
-		}
+		newest, _ = a.Attempts().Get(f.Attempts[0]) // it may be kept no longer
 	}
+	shown.Remedy, shown.Fixable = a.remedies().ForFinding(f, newest)
 	return shown
 }
 
