@@ -17,6 +17,8 @@ import (
 type Params struct {
 	Now    func() time.Time // for times that are shown; time.Now
 	Logger *slog.Logger     // nothing is logged when nil; never a secret
+	// Received is told each message of MQTT 3.1 and 3.1.1 as it comes, in order, and must not block: its acknowledgement waits. May be nil.
+	Received func(Message)
 }
 
 // Device is one virtual device. All its methods may be called from any goroutine. It has at most one connection at a time.
@@ -29,6 +31,7 @@ type Device struct {
 	flash   *mqtt.OrderedMemoryStore
 
 	pingTimeout time.Duration // for a PINGRESP
+	received    func(Message)
 
 	mu      sync.Mutex // guards what follows; never held while waiting or calling out
 	state   State
@@ -38,6 +41,15 @@ type Device struct {
 	closed  bool
 	granted map[string]byte
 	view    *flashView // of the latest session
+}
+
+// Message is one that the server sent.
+type Message struct {
+	Topic     string
+	Payload   []byte
+	QoS       byte
+	Retain    bool // it was retained before the subscription
+	Duplicate bool
 }
 
 // EndKind says how a connection ended.
@@ -74,7 +86,10 @@ type Subscription struct {
 
 // NewDevice makes a device that is not connected.
 func NewDevice(p Params) *Device {
-	d := &Device{now: p.Now, log: p.Logger, turn: make(chan struct{}, 1), flash: mqtt.NewOrderedMemoryStore(), granted: map[string]byte{}, pingTimeout: 10 * time.Second}
+	d := &Device{now: p.Now, log: p.Logger, turn: make(chan struct{}, 1), flash: mqtt.NewOrderedMemoryStore(), granted: map[string]byte{}, pingTimeout: 10 * time.Second, received: p.Received}
+	if d.received == nil {
+		d.received = func(Message) {}
+	}
 	if d.now == nil {
 		d.now = time.Now
 	}
@@ -192,7 +207,7 @@ func (d *Device) adopt(ctx context.Context, l *link, answer connack, o Options, 
 	if t.level == 5 {
 		s = &heldSession{ending: newEnding(report), link: l, keepAlive: time.Duration(t.keepAlive) * time.Second, patience: d.pingTimeout}
 	} else {
-		s = newPahoSession(l, answer, o, t, view, d.pingTimeout, report)
+		s = newPahoSession(l, answer, o, t, view, d.pingTimeout, d.received, report)
 	}
 	d.mu.Lock()
 	if ctx.Err() != nil || d.closed {
@@ -282,6 +297,20 @@ func (d *Device) Close() {
 	d.mu.Unlock()
 	d.Disconnect()
 }
+
+// Ended is closed when the connection that the device has now is over; closed already when it has none.
+func (d *Device) Ended() <-chan struct{} {
+	if s, err := d.connection(); err == nil {
+		return s.over()
+	}
+	return closedChannel
+}
+
+var closedChannel = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
 
 func (d *Device) connection() (session, error) {
 	d.mu.Lock()

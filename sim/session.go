@@ -34,6 +34,7 @@ type session interface {
 	subscribe(ctx context.Context, filter string, qos byte) (byte, error)
 	unsubscribe(ctx context.Context, filter string) error
 	disconnect(kind EndKind)
+	over() <-chan struct{} // closed at the end
 }
 
 // ending is the one end of a session.
@@ -47,6 +48,8 @@ type ending struct {
 func newEnding(report func(EndKind, error)) *ending {
 	return &ending{done: make(chan struct{}), report: report}
 }
+
+func (e *ending) over() <-chan struct{} { return e.done }
 
 func (e *ending) finish(kind EndKind, err error) {
 	e.once.Do(func() {
@@ -79,7 +82,7 @@ type pahoSession struct {
 	flash  *flashView
 }
 
-func newPahoSession(l *link, answer connack, o Options, t target, flash *flashView, pingTimeout time.Duration, report func(EndKind, error)) *pahoSession {
+func newPahoSession(l *link, answer connack, o Options, t target, flash *flashView, pingTimeout time.Duration, received func(Message), report func(EndKind, error)) *pahoSession {
 	s := &pahoSession{link: l, ending: newEnding(report), flash: flash}
 	opts := mqtt.NewClientOptions()
 	opts.AddBroker("mqtts://" + t.address)
@@ -94,7 +97,9 @@ func newPahoSession(l *link, answer connack, o Options, t target, flash *flashVi
 	opts.SetConnectRetry(false)
 	opts.SetOrderMatters(true)
 	opts.SetStore(s.flash)
-	opts.SetDefaultPublishHandler(func(mqtt.Client, mqtt.Message) {}) // without one, Paho acknowledges nothing
+	opts.SetDefaultPublishHandler(func(_ mqtt.Client, m mqtt.Message) { // without one, Paho acknowledges nothing
+		received(Message{Topic: m.Topic(), Payload: m.Payload(), QoS: m.Qos(), Retain: m.Retained(), Duplicate: m.Duplicate()})
+	})
 	opts.SetConnectionLostHandler(func(_ mqtt.Client, err error) {
 		s.lost(err)
 		if !s.leaving.Load() {
@@ -148,14 +153,14 @@ func (s *pahoSession) await(ctx context.Context, request func() mqtt.Token) (mqt
 		return token, nil
 	case errors.Is(err, mqtt.ErrNotConnected):
 		return nil, ErrNotConnected
-	case s.over(), isClosed(err), errors.As(err, new(*net.OpError)):
+	case s.unusable(), isClosed(err), errors.As(err, new(*net.OpError)):
 		return nil, fmt.Errorf("%w (%w)", ErrConnectionLost, err)
 	default:
 		return nil, err
 	}
 }
 
-func (s *pahoSession) over() bool {
+func (s *pahoSession) unusable() bool {
 	select {
 	case <-s.done:
 		return true
