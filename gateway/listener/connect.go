@@ -114,15 +114,22 @@ func (a *arrival) recordConnect(header, body []byte, c wire.Connect) {
 	}
 }
 
-// blank overwrites the password, and a user name that is no Key SID: people put secrets into the wrong field.
+// blank overwrites the password, a user name that is no Key SID, since people put secrets into the wrong field, and the payload
+// of a will, which nobody is to get.
 func blank(body []byte, c wire.Connect) {
 	end := len(body)
 	if c.HasPassword {
 		fill(body[c.PasswordOffset : c.PasswordOffset+c.PasswordLength])
 		end = c.PasswordOffset - 2 // its length
 	}
-	if c.HasUser && !sid.Valid(sid.Key, c.User) {
-		fill(body[end-len(c.User) : end])
+	if c.HasUser {
+		if !sid.Valid(sid.Key, c.User) {
+			fill(body[end-len(c.User) : end])
+		}
+		end -= len(c.User) + 2
+	}
+	if c.HasWill {
+		fill(body[end-c.WillLength : end])
 	}
 }
 
@@ -145,8 +152,8 @@ func fill(b []byte) {
 	}
 }
 
-// withoutSecrets is the beginning of an undecoded CONNECT, up to offset at most. When user name or password may be in it,
-// it ends with the client id; when that cannot be found, with the keep alive.
+// withoutSecrets is the beginning of an undecoded CONNECT, up to offset at most. When a will, user name or password may be in
+// it, it ends with the client id; when that cannot be found, with the keep alive.
 func withoutSecrets(packet []byte, header, offset int) []byte {
 	packet = packet[:max(0, min(len(packet), offset))]
 	if len(packet) < header+2 {
@@ -158,12 +165,12 @@ func withoutSecrets(packet []byte, header, offset int) []byte {
 	if name > len("MQIsdp") || len(packet) <= fixed {
 		return packet[:min(len(packet), header+2+len("MQIsdp")+levelFlagsKeepAlive)]
 	}
-	const userOrPassword = 0xc0
+	const willUserOrPassword = 0xc4
 	known := admission.SupportedProtocol(string(packet[header+2:header+2+name]), packet[header+2+name])
 	if !known || len(packet) < fixed+2 {
 		return packet[:fixed]
 	}
-	if flags := packet[header+2+name+1]; flags&userOrPassword == 0 {
+	if flags := packet[header+2+name+1]; flags&willUserOrPassword == 0 {
 		return packet
 	}
 	id := int(packet[fixed])<<8 | int(packet[fixed+1])
