@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -39,7 +40,7 @@ type AttemptQuery struct {
 	ServerName                    string
 	Text                          string
 	Since, Until                  time.Time
-	Limit                         int // zero: as many as the gateway gives at once
+	Limit                         int // zero: a page, as long as the gateway likes
 }
 
 func (q AttemptQuery) values() url.Values {
@@ -72,13 +73,29 @@ func (q AttemptQuery) values() url.Values {
 	return v
 }
 
-// Attempts are those that match, newest first, without their steps and packets.
-func (c *Client) Attempts(ctx context.Context, q AttemptQuery) ([]Attempt, error) {
-	var got struct {
-		Attempts []Attempt `json:"attempts"`
+// mostAtOnce is how many attempts the gateway answers at most in one page.
+const mostAtOnce = 1000
+
+// Attempts are those that match, newest first, without their steps and packets: Limit at most, or a page when that is zero.
+func (c *Client) Attempts(ctx context.Context, q AttemptQuery) (all []Attempt, err error) {
+	left := q.Limit
+	q.Limit = min(left, mostAtOnce)
+	for next := ""; ; {
+		got, err := c.page(ctx, own+"/Attempts", q.values(), next, "attempts")
+		if err != nil {
+			return nil, err
+		}
+		var attempts []Attempt
+		if err := json.Unmarshal(got.records, &attempts); err != nil {
+			return nil, fmt.Errorf("%s does not answer as a gateway does: %w; check the address", c.base.Host, err)
+		}
+		if all = append(all, attempts...); len(all) > left && left > 0 {
+			all = all[:left]
+		}
+		if next = got.next; next == "" || len(all) >= left || len(attempts) == 0 {
+			return all, nil
+		}
 	}
-	err := c.call(ctx, request{method: http.MethodGet, path: own + "/Attempts", query: q.values()}, &got)
-	return got.Attempts, err
 }
 
 // Attempt is one with everything that was recorded, unless the gateway has forgotten it.
