@@ -23,6 +23,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"gatehouse/app/check"
 	"gatehouse/app/client"
 	"gatehouse/gateway"
 	"gatehouse/gateway/listener"
@@ -62,6 +63,7 @@ type grammar struct {
 	Key    keyCommands    `cmd:"" help:"Add, list and revoke device keys."`
 	Cert   certCommands   `cmd:"" help:"Enrol, list and revoke device certificates."`
 	Object objectCommands `cmd:"" help:"Read, write and watch Sync objects."`
+	Check  checkCommand   `cmd:"" help:"Try a device's credential against this gateway or any MQTT server, and say of each step how it went."`
 
 	Attempt attemptCommands `cmd:"" help:"See why devices connect or are refused."`
 	Finding findingCommands `cmd:"" help:"See what several attempts show together."`
@@ -125,6 +127,10 @@ func perform(args []string, to streams, window func(Window) error) int {
 		return ExitUsage
 	}
 	bad = call.Run(to, window)
+	var said *exitError
+	if errors.As(bad, &said) {
+		return said.code
+	}
 	if bad != nil {
 		complain(to.err, bad)
 	}
@@ -153,9 +159,12 @@ func exitCode(err error) int {
 	var taken *listener.PortTakenError
 	var none *client.NotRunningError
 	var usage *usageError
+	var unreadable *unreadableError
 	switch {
 	case err == nil:
 		return ExitOK
+	case errors.As(err, &unreadable):
+		return check.ExitFiles
 	case errors.As(err, &usage):
 		return ExitUsage
 	case errors.As(err, &none):
