@@ -18,6 +18,7 @@ import (
 	"gatehouse/gateway/attempt"
 	"gatehouse/gateway/broker"
 	"gatehouse/gateway/cause"
+	"gatehouse/gateway/diagnosis"
 	"gatehouse/gateway/finding"
 	"gatehouse/gateway/listener"
 	"gatehouse/gateway/objects"
@@ -256,6 +257,7 @@ func (g *Gateway) openListener(context.Context) error {
 	c, limits := g.config, g.settings.Limits
 	g.listener = listener.New(listener.Params{
 		Hub: g.hub, Log: g.attempts, Registry: g.registry, Authority: g.authority, State: g.serviceState, Now: c.Now, Logger: c.Logger,
+		Clues: diagnosis.NewSecrets(g.registry, c.Now).Clues,
 		Settings: listener.Settings{
 			ConnectsPerSecond: limits.ConnectsPerSecond, ConnectsPerSecondPerAddress: limits.ConnectsPerSecondPerAddress,
 			Unfinished: limits.Unfinished, UnfinishedPerAddress: limits.UnfinishedPerAddress,

@@ -32,7 +32,7 @@ func (a *arrival) admit(c wire.Connect, v admission.Verdict) {
 	case stopped != "":
 		a.end(attempt.NoAnswer, stopped, byGateway, nil)
 	default:
-		a.refuse(c, again, false)
+		a.refuse(c, again, nil)
 	}
 }
 
@@ -47,7 +47,7 @@ func (a *arrival) takeSeat(c wire.Connect, v admission.Verdict) (again admission
 	}
 	me := &live{
 		device: v.DeviceSID, service: v.ServiceSID, credential: v.CredentialSID,
-		remote: a.conn.RemoteAddr().String(), attempt: a.rec.ID(), shift: a.shift, gone: make(chan struct{}),
+		remote: a.conn.RemoteAddr().String(), clientID: c.ClientID, attempt: a.rec.ID(), shift: a.shift, gone: make(chan struct{}),
 	}
 	defer func() { // also when something below panics
 		if !a.handed {
@@ -55,7 +55,7 @@ func (a *arrival) takeSeat(c wire.Connect, v admission.Verdict) (again admission
 		}
 		s.give()
 	}()
-	if !a.takeOver(s) {
+	if !a.takeOver(s, me) {
 		return v, "", errStuck
 	}
 	// From here on Recheck and Disconnect see this connection: a change of the registry before this line shows in the
@@ -75,18 +75,20 @@ func (a *arrival) takeSeat(c wire.Connect, v admission.Verdict) (again admission
 }
 
 // takeOver ends the device's older connection and waits for its end. The caller has the turn.
-func (a *arrival) takeOver(s *seat) bool {
+func (a *arrival) takeOver(s *seat, me *live) bool {
 	old := a.l.devices.holder(s)
 	if old == nil {
 		return true
 	}
 	began := time.Now()
+	old.successor.Store(me)
 	old.kill(cause.TakenOver)
 	if !old.wait(patience) {
 		a.l.logger.Error("the device's older connection does not end", "device", old.device, "attempt", old.attempt)
 		return false
 	}
 	a.rec.Step(attempt.Takeover, attempt.Good, attempt.F("old_remote", old.remote), attempt.F("old_attempt", strconv.FormatUint(old.attempt, 10)),
+		attempt.F("old_credential", old.credential), attempt.F("old_client_id", old.clientID),
 		attempt.F("waited", time.Since(began).Round(time.Microsecond).String()))
 	a.rec.Identify(func(at *attempt.Attempt) { at.TookOver = old.remote })
 	return true
@@ -122,7 +124,7 @@ func (a *arrival) open(c wire.Connect, v admission.Verdict, s *seat, me *live) e
 	rec, raw, shift := a.rec, a.conn.Conn, a.shift
 	go func() {
 		defer shift.work.Done()
-		l.run(conn, rec, raw)
+		l.run(conn, rec, raw, me)
 		me.leave(&l.devices, s)
 	}()
 	me.attach(conn) // last: it may have been killed meanwhile
@@ -130,7 +132,7 @@ func (a *arrival) open(c wire.Connect, v admission.Verdict, s *seat, me *live) e
 }
 
 // run serves a connection to its end.
-func (l *Listener) run(conn served, rec *attempt.Recorder, raw net.Conn) {
+func (l *Listener) run(conn served, rec *attempt.Recorder, raw net.Conn, me *live) {
 	end := broker.End{Cause: cause.InternalError}
 	defer func() {
 		if r := recover(); r != nil {
@@ -138,7 +140,7 @@ func (l *Listener) run(conn served, rec *attempt.Recorder, raw net.Conn) {
 			end = broker.End{Cause: cause.InternalError, Err: fmt.Errorf("panic: %v", r)}
 		}
 		_ = raw.Close()
-		rec.End(end.Cause, endedBy(end.Cause), end.Err, endFacts(end)...)
+		rec.End(end.Cause, endedBy(end.Cause), end.Err, endFacts(end, me)...)
 	}()
 	end = conn.Run()
 }
@@ -151,8 +153,13 @@ func endedBy(why cause.ID) string {
 	return byGateway
 }
 
-func endFacts(end broker.End) []attempt.Fact {
+// endFacts tell what more is known of an end.
+func endFacts(end broker.End, me *live) []attempt.Fact {
 	var facts []attempt.Fact
+	if by := me.successor.Load(); by != nil && end.Cause == cause.TakenOver {
+		facts = append(facts, attempt.F("new_remote", by.remote), attempt.F("new_attempt", strconv.FormatUint(by.attempt, 10)),
+			attempt.F("new_credential", by.credential), attempt.F("new_client_id", by.clientID))
+	}
 	if end.Rule != "" {
 		facts = append(facts, attempt.F("offset", strconv.Itoa(end.Offset)), attempt.F("rule", end.Rule))
 	}

@@ -39,6 +39,8 @@ type arrival struct {
 	certificate *x509.Certificate // presented; nil: none
 	thumbprint  string            // its, once the key is proven
 
+	inputs *attempt.Inputs // what the verdict rests on; nil before it
+
 	handed bool // the connection belongs to the broker's goroutine now
 }
 

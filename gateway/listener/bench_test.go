@@ -136,7 +136,7 @@ func BenchmarkJudge(b *testing.B) {
 			b.Fatal(err)
 		}
 		a.recordConnect(header, body, c)
-		v := a.decide(c)
+		_, v := a.decide(c)
 		a.recordVerdict(c, v)
 		if !v.Accepted() {
 			b.Fatal(v.Cause)

@@ -27,13 +27,14 @@ func (a *arrival) connect() {
 	}
 	hideClientID(body, &c)
 	a.recordConnect(header, body, c)
-	v := a.decide(c)
-	clear(c.Password)
+	defer clear(c.Password)
+	p, v := a.decide(c)
 	if v.Accepted() {
+		clear(c.Password)
 		a.admit(c, v)
 		return
 	}
-	a.refuse(c, v, true)
+	a.refuse(c, v, &p)
 }
 
 // noConnect is the end of a connection whose CONNECT did not come, or not whole.
@@ -204,26 +205,39 @@ func presence(there bool) string {
 	return "absent"
 }
 
-// decide has admission judge the CONNECT, and notes what it is about.
-func (a *arrival) decide(c wire.Connect) admission.Verdict {
-	return admission.Decide(admission.Presented{
+// decide has admission judge the CONNECT, and notes what the verdict rests on.
+func (a *arrival) decide(c wire.Connect) (admission.Presented, admission.Verdict) {
+	p := admission.Presented{
 		ProtocolName: c.ProtocolName, ProtocolLevel: c.Level,
 		RateLimited: !a.l.connects.allow(a.guest.addr, a.guest.exempt, a.l.now()),
 		Thumbprint:  a.thumbprint,
 		HasUser:     c.HasUser, User: c.User, HasPassword: c.HasPassword, Password: c.Password,
-	}, a.l.state(), a.l.registry)
+	}
+	state := a.l.state()
+	v := admission.Decide(p, state, a.l.registry)
+	a.inputs = &attempt.Inputs{
+		ProtocolName: c.ProtocolName[:min(len(c.ProtocolName), longestProtocol)], ProtocolLevel: c.Level,
+		Service: uint8(state), RateLimited: p.RateLimited,
+		HasUser: c.HasUser, UserIsKeySID: sid.Valid(sid.Key, c.User), HasPassword: len(c.Password) > 0,
+		KeyHash: v.KeyHash, SecretMatched: v.SecretMatched,
+	}
+	return p, v
 }
 
-// refuse answers with the code of the verdict, in the format of 3.1.1 whatever was spoken. What was wrong is worked out
-// and recorded after the answer, so that its time tells nothing.
-func (a *arrival) refuse(c wire.Connect, v admission.Verdict, lookup bool) {
+// longestProtocol is how much of a protocol's name is kept; the longest that the gateway speaks has six letters.
+const longestProtocol = 64
+
+// refuse answers with the code of the verdict, in the format of 3.1.1 whatever was spoken. What was wrong is recorded after
+// the answer, and found out after the connection was closed, so that no time tells anything. Without p the verdict on it has
+// been recorded before.
+func (a *arrival) refuse(c wire.Connect, v admission.Verdict, p *admission.Presented) {
 	if a.thumbprint == "" && v.Code == admission.CodeBadCredentials && !v.SecretMatched {
 		a.wait(a.l.failures.delay(c.User, a.guest.addr, a.l.now()))
 	}
 	_ = a.conn.SetWriteDeadline(time.Now().Add(answerTimeout))
 	connack := wire.AppendConnack(nil, false, v.Code)
 	_, err := a.tls.Write(connack)
-	if lookup {
+	if p != nil {
 		a.recordVerdict(c, v)
 	} else {
 		a.rec.Decide(attempt.Code(v.Code), v.Cause, v.Also...)
@@ -231,6 +245,11 @@ func (a *arrival) refuse(c wire.Connect, v admission.Verdict, lookup bool) {
 	a.rec.Step(attempt.Connack, attempt.Bad, attempt.F("code", strconv.Itoa(int(v.Code))), attempt.F("hex", hexOf(connack)))
 	a.rec.Packet(true, connack)
 	a.lingerAndClose()
+	if p != nil && a.l.clues != nil {
+		for _, clue := range a.l.clues(*p, v) {
+			a.rec.Warn(clue.ID, clue.Facts...)
+		}
+	}
 	a.rec.End(v.Cause, byGateway, err)
 }
 
@@ -254,6 +273,7 @@ func (a *arrival) recordVerdict(c wire.Connect, v admission.Verdict) {
 	}
 	a.rec.Identify(func(at *attempt.Attempt) {
 		at.DeviceSID, at.DeviceName, at.CredentialSID, at.ServiceSID = v.DeviceSID, v.DeviceName, v.CredentialSID, v.ServiceSID
+		at.Inputs = a.inputs
 	})
 	a.rec.Decide(attempt.Code(v.Code), v.Cause, v.Also...)
 }

@@ -2,6 +2,7 @@ package listener
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"gatehouse/gateway/admission"
@@ -110,10 +111,12 @@ func (d *devices) killAll(s *shift, why cause.ID) {
 // live is a connection that has its device's session, or is about to.
 type live struct {
 	device, service, credential string
-	remote                      string
+	remote, clientID            string
 	attempt                     uint64
 	shift                       *shift
 	gone                        chan struct{} // closed once the broker has let go of it
+
+	successor atomic.Pointer[live] // the connection that takes over
 
 	mu   sync.Mutex
 	conn served   // nil until the broker has it

@@ -23,6 +23,9 @@ func observe(hello *tls.ClientHelloInfo, answer pki.Answer, err error) {
 	}
 	a.greeted = true
 	a.serverName = hello.ServerName
+	if a.serverName != "" {
+		a.rec.Identify(func(at *attempt.Attempt) { at.ServerName = a.serverName })
+	}
 	a.l.lobby.spoke(a.guest)
 	a.rec.Step(attempt.ClientHello, stateOf(err == nil), helloFacts(hello)...)
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	"gatehouse/gateway/attempt"
 	"gatehouse/gateway/broker"
 	"gatehouse/gateway/cause"
+	"gatehouse/gateway/diagnosis"
 	"gatehouse/gateway/pki"
 )
 
@@ -71,9 +72,12 @@ type Params struct {
 	Registry  Registry
 	Authority *pki.Authority
 	State     func() admission.Service // nil: always open; asked for every CONNECT
-	Settings  Settings
-	Now       func() time.Time
-	Logger    *slog.Logger
+	// Clues finds out more about a refusal, after the connection was closed, so that its time tells the device nothing. It must
+	// not keep the password, and no part of it may be in the clues. May be nil.
+	Clues    func(admission.Presented, admission.Verdict) []diagnosis.Clue
+	Settings Settings
+	Now      func() time.Time
+	Logger   *slog.Logger
 }
 
 // Listener serves devices on one port, again and again: Listen and Close may alternate. All methods are safe for
@@ -86,6 +90,7 @@ type Listener struct {
 	registry  Registry
 	authority *pki.Authority
 	state     func() admission.Service
+	clues     func(admission.Presented, admission.Verdict) []diagnosis.Clue
 	settings  Settings
 	now       func() time.Time
 	logger    *slog.Logger
@@ -131,7 +136,7 @@ var ErrListening = errors.New("the listener is listening already")
 func New(p Params) *Listener {
 	l := &Listener{
 		engine: hubEngine{p.Hub}, log: p.Log, registry: p.Registry, authority: p.Authority,
-		state: p.State, settings: p.Settings.withDefaults(), now: p.Now, logger: p.Logger,
+		state: p.State, clues: p.Clues, settings: p.Settings.withDefaults(), now: p.Now, logger: p.Logger,
 	}
 	if l.state == nil {
 		l.state = func() admission.Service { return admission.Open }
