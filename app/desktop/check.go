@@ -13,10 +13,10 @@ import (
 	"gatehouse/app/desktop/dropped"
 	"gatehouse/app/desktop/shell"
 	"gatehouse/app/remedy"
+	"gatehouse/app/words"
 	"gatehouse/gateway"
 	"gatehouse/gateway/attempt"
 	"gatehouse/gateway/cause"
-	"gatehouse/gateway/sid"
 )
 
 // checksOf is the gateway as "Check credentials" asks for it.
@@ -66,19 +66,22 @@ func (a checksOf) Enrol(pem []byte, thumbprint string) (remedy.Remedy, bool) {
 
 // Seen implements checkup.Gateway. A check names itself by its client ID; one that did not come so far is known by what
 // it presented, or else by having come from this machine just now.
-func (a checksOf) Seen(since time.Time, thumbprint, keySID string) (id uint64, ok bool) {
-	var nameless uint64
+func (a checksOf) Seen(since time.Time, thumbprint, keySID string) checkup.Seen {
+	var seen attempt.Attempt
 	for _, one := range a.Attempts().Query(attempt.Filter{Since: since.Add(-time.Second), Limit: 100}).Attempts { // newest first
-		switch {
-		case one.ClientID == check.DefaultClientID,
-			thumbprint != "" && strings.EqualFold(one.Thumbprint, thumbprint),
-			keySID != "" && sid.Valid(sid.Key, keySID) && one.PresentedUser == keySID:
-			return one.ID, true
-		case nameless == 0 && one.ClientID == "" && one.DeviceSID == "":
-			nameless = one.ID
+		if one.ClientID == check.DefaultClientID || thumbprint != "" && strings.EqualFold(one.Thumbprint, thumbprint) || keySID != "" && one.PresentedUser == keySID {
+			seen = one
+			break
+		}
+		if seen.ID == 0 && one.ClientID == "" && one.DeviceSID == "" {
+			seen = one
 		}
 	}
-	return nameless, nameless != 0
+	shown := checkup.Seen{Attempt: seen.ID}
+	if whole, kept := a.Attempts().Get(seen.ID); kept && whole.Code.Refused() {
+		shown.Said = words.Explain(whole).Cause
+	}
+	return shown
 }
 
 // checkup makes the sheet "Check credentials".

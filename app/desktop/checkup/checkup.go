@@ -93,7 +93,13 @@ type Gateway interface {
 	// Enrol is the choice of a device for a certificate that is not enrolled; ok is false when there is nobody to choose.
 	Enrol(pem []byte, thumbprint string) (r remedy.Remedy, ok bool)
 	// Seen is the newest attempt since a time that presented a certificate or a key, or came to nothing from this machine.
-	Seen(since time.Time, thumbprint, keySID string) (id uint64, ok bool)
+	Seen(since time.Time, thumbprint, keySID string) Seen
+}
+
+// Seen is how the gateway saw a check; zero when it did not.
+type Seen struct {
+	Attempt uint64
+	Said    string // why it was refused; the gateway tells more than it tells a device
 }
 
 // Params are what the sheet stands on. All fields but Now are required.

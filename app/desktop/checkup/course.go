@@ -33,12 +33,13 @@ func newCourse(s *Sheet) *course {
 	c.cancel = kit.NewButton("Cancel", kit.Small, s.stop)
 	c.running = kit.Sized(0, 30, kit.Across(10, c.status, kit.Spacer(), c.cancel))
 	c.running.Hide()
+	c.verdict.Hide()
 	c.hint = container.NewStack(kit.Centred(340, kit.Down(6,
 		kit.NewText("The same way as the device", kit.Title),
 		kit.NewProse(kit.Run{Type: kit.Quiet, Text: "The name is looked up, TCP and TLS are opened, the server’s certificate is weighed, and CONNECT is sent. " +
-			"Every step is shown here with what it found. Nothing is published or acknowledged, and no session is lost."}))))
-	c.scroll = container.NewVScroll(kit.Inset(10, 10, 8, 0, c.line.Content()))
-	body := container.NewBorder(kit.Down(8, c.running, c.verdict), nil, nil, nil, container.NewStack(c.scroll, c.hint))
+			"Every step is shown here with what it found. Nothing is acknowledged, nothing published unless you ask for it, and no session is lost."}))))
+	c.scroll = container.NewVScroll(kit.Inset(0, 10, 8, 0, kit.Down(12, c.verdict, c.line.Content())))
+	body := container.NewBorder(c.running, nil, nil, nil, container.NewStack(c.scroll, c.hint))
 	c.content = kit.Panel(kit.Surface, kit.Line, 14, body)
 	return c
 }
@@ -46,6 +47,7 @@ func newCourse(s *Sheet) *course {
 func (c *course) begin() {
 	c.hint.Hide()
 	c.verdict.Objects = nil
+	c.verdict.Hide()
 	c.shown = nil
 	c.line.Set(nil)
 	c.status.Set("Checking " + c.sheet.given.address())
@@ -53,6 +55,9 @@ func (c *course) begin() {
 	c.scroll.ScrollToTop()
 	c.content.Refresh()
 }
+
+// shortDetail is how many letters of a detail are seen without unfolding it, at least.
+const shortDetail = 44
 
 // set shows the steps; those that are shown stay as they are, folded or not.
 func (c *course) set(steps []Step) {
@@ -64,7 +69,7 @@ func (c *course) set(steps []Step) {
 	for i, s := range steps {
 		_, color := stateLook(s.State)
 		lines[i] = kit.Step{Key: fmt.Sprint(i, s.ID), Offset: words.Offset(s.Offset), State: color, Title: s.Title, Detail: s.Detail}
-		if s.Advice != "" || len(s.Facts) > 0 {
+		if s.Advice != "" || len(s.Facts) > 0 || len(s.Detail) > shortDetail {
 			lines[i].Body = func() fyne.CanvasObject { return c.unfolded(s) }
 		}
 	}
@@ -109,8 +114,10 @@ func broken(value string) string {
 }
 
 // end shows how the check ended, with what can be done about it here.
-func (c *course) end(r Result, seen uint64, here, cancelled bool) {
+func (c *course) end(r Result, seen Seen, here, cancelled bool) {
 	c.running.Hide()
+	c.verdict.Show()
+	defer c.scroll.ScrollToTop()
 	if cancelled {
 		c.verdict.Objects = []fyne.CanvasObject{kit.Panel(kit.Raised, kit.Line, 14, kit.NewProse(kit.Run{Text: "The check was cancelled.", Type: kit.Strong}))}
 		c.content.Refresh()
@@ -128,10 +135,13 @@ func (c *course) end(r Result, seen uint64, here, cancelled bool) {
 	} else {
 		parts.Add(headed(r.Reached, kit.Type{Size: 18, Color: edge, Bold: true}, kit.NewProse(kit.Run{Text: r.Summary, Type: kit.Title})))
 	}
+	if seen.Said != "" {
+		parts.Add(kit.NewProse(kit.Run{Text: "The gateway knows why: ", Type: kit.Quiet}, kit.Run{Text: seen.Said, Type: kit.Strong}))
+	}
 	if r.Advice != "" {
 		parts.Add(kit.NewProse(kit.Run{Text: r.Advice, Type: kit.Body}))
 	}
-	parts.Add(c.buttons(r, seen, here))
+	parts.Add(c.buttons(seen, here))
 	c.verdict.Objects = []fyne.CanvasObject{kit.Panel(kit.Raised, edge, 14, parts)}
 	c.content.Refresh()
 }
@@ -142,7 +152,7 @@ func headed(word string, t kit.Type, lines ...fyne.CanvasObject) fyne.CanvasObje
 }
 
 // buttons are what this gateway knows of the same attempt.
-func (c *course) buttons(r Result, seen uint64, here bool) fyne.CanvasObject {
+func (c *course) buttons(seen Seen, here bool) fyne.CanvasObject {
 	s := c.sheet
 	line := kit.Flow(6)
 	if cert, some := s.certificate(); some && here && !s.owner.Known {
@@ -150,9 +160,9 @@ func (c *course) buttons(r Result, seen uint64, here bool) fyne.CanvasObject {
 			line.Add(kit.NewButton(remedy.Label, kit.Primary, func() { s.p.Fix.Press(remedy, func() { s.inspect() }) }))
 		}
 	}
-	if seen != 0 {
+	if seen.Attempt != 0 {
 		line.Add(kit.NewButton("Show the same attempt as the gateway saw it", kit.Secondary, func() {
-			s.p.Fix.Shell.Go(shell.Attempts, shell.AttemptKey(seen))
+			s.p.Fix.Shell.Go(shell.Attempts, shell.AttemptKey(seen.Attempt))
 		}))
 	}
 	if s.owner.DeviceSID != "" && here {

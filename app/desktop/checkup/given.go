@@ -196,7 +196,7 @@ func (g *given) file(f Found) fyne.CanvasObject {
 			icon, color = "cross", kit.Bad
 		}
 	}
-	said := kit.Down(2, kit.Clipped(kit.NewText(f.Title, kit.Strong)))
+	said := kit.Down(2, kit.NewProse(kit.Run{Text: f.Title, Type: kit.Strong}))
 	detail := f.Name
 	if f.Detail != "" {
 		detail += " · " + f.Detail
@@ -206,7 +206,7 @@ func (g *given) file(f Found) fyne.CanvasObject {
 		said.Add(problem(p))
 	}
 	remove := kit.NewButton("Remove", kit.Small, func() { g.sheet.remove(f.Name) })
-	return kit.Panel(kit.Raised, kit.Line, 10, container.NewBorder(nil, nil, kit.Inset(2, 9, 0, 0, kit.Down(0, kit.NewIcon(icon, color, 14))), kit.Down(0, remove), said))
+	return kit.Panel(kit.Raised, kit.Line, 10, container.NewBorder(nil, nil, kit.Inset(2, 9, 0, 0, kit.Down(0, kit.NewIcon(icon, color, 14))), kit.Inset(0, 0, 0, 10, kit.Down(0, remove)), said))
 }
 
 func problem(p Problem) fyne.CanvasObject {

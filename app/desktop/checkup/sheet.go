@@ -177,7 +177,7 @@ func (s *Sheet) start() {
 
 	began, thumbprint, key := s.p.Now(), thumbprintOf(s.found), s.given.keySID()
 	var result Result
-	var seen uint64
+	var seen Seen
 	var owner Owner
 	s.p.Fix.Shell.Background(func(closing context.Context) error {
 		defer context.AfterFunc(closing, cancel)()
@@ -186,7 +186,7 @@ func (s *Sheet) start() {
 		defer clear(o.Password)
 		result = s.p.Checker.Run(ctx, o, func(step Step) { s.tell(run, step) })
 		if ctx.Err() == nil && o.Here {
-			seen, _ = s.p.Gateway.Seen(began, thumbprint, key)
+			seen = s.p.Gateway.Seen(began, thumbprint, key)
 		}
 		owner = s.p.Gateway.Owner(thumbprint, key)
 		return ctx.Err()

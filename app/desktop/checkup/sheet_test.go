@@ -28,7 +28,7 @@ type bench struct {
 	during   func(context.Context)
 	owner    Owner
 	target   string
-	seen     uint64
+	seen     Seen
 	enrolled int
 }
 
@@ -66,9 +66,9 @@ func (b *bench) Run(ctx context.Context, o Options, each func(Step)) Result {
 	return b.result
 }
 
-func (b *bench) Target() string                                      { return b.target }
-func (b *bench) Owner(string, string) Owner                          { return b.owner }
-func (b *bench) Seen(time.Time, string, string) (id uint64, ok bool) { return b.seen, b.seen != 0 }
+func (b *bench) Target() string                      { return b.target }
+func (b *bench) Owner(string, string) Owner          { return b.owner }
+func (b *bench) Seen(time.Time, string, string) Seen { return b.seen }
 func (b *bench) Enrol([]byte, string) (remedy.Remedy, bool) {
 	return remedy.Remedy{Kind: remedy.Press, Label: "Enrol this certificate for…", Do: func(context.Context) (remedy.Done, error) {
 		b.enrolled++
@@ -159,7 +159,7 @@ func TestACheckTellsItsStepsAsTheyEndAndThenTheCode(t *testing.T) {
 		{ID: "tls", Offset: 2 * time.Millisecond, State: attempt.Bad, Title: "The server’s name does not match", Advice: "Connect as localhost.", Facts: [][2]string{{"Names", "localhost"}}},
 	}
 	s.result = Result{Code: 4, Summary: "The secret is wrong.", Advice: "It ends in a newline."}
-	s.seen = 41
+	s.seen = Seen{41, "What it sent ends in a newline."}
 	during := ""
 	s.during = func(context.Context) { shelltest.Tick(s.sheet); during = s.texts() }
 	s.sheet.given.key.Entry.SetText("KY" + strings.Repeat("4", 32))
@@ -168,7 +168,7 @@ func TestACheckTellsItsStepsAsTheyEndAndThenTheCode(t *testing.T) {
 	for _, want := range []string{"Checking mqtts://localhost:8883", "Name looked up", "The server’s name does not match", "Cancel"} {
 		require.Contains(t, during, want)
 	}
-	for _, want := range []string{"4", "Bad user name or password", "The secret is wrong.", "It ends in a newline."} {
+	for _, want := range []string{"4", "Bad user name or password", "The secret is wrong.", "It ends in a newline.", "The gateway knows why: What it sent ends in a newline."} {
 		require.Contains(t, s.texts(), want)
 	}
 	require.NotContains(t, s.texts(), "Checking mqtts")
@@ -183,7 +183,7 @@ func TestACheckTellsItsStepsAsTheyEndAndThenTheCode(t *testing.T) {
 
 func TestAnotherServerIsCheckedOnlyWhenItIsNamed(t *testing.T) {
 	s := newStage(t)
-	s.seen = 41
+	s.seen = Seen{Attempt: 41}
 	shelltest.PressChip(t, s.sheet.Content(), "Another server")
 	s.press(t, "Check")
 	require.Empty(t, s.asked)
