@@ -1,17 +1,9 @@
 package ordinary
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"log/slog"
-	"math/big"
 	"net"
 	"strings"
 	"sync"
@@ -23,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"gatehouse/sim"
+	"gatehouse/sim/simtest"
 )
 
 // TestMain finds what the tests leave running; Paho may hold on to a publish for two seconds after its connection has ended.
@@ -30,27 +23,9 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-var self = sync.OnceValues(func() (*tls.Config, []byte) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"}, NotBefore: time.Now().Add(-time.Hour),
-		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	must(err)
-	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-})
-
-func must(err error) {
-	if err != nil {
-		panic(err)
-	}
-}
-
 func start(t *testing.T, change func(*Params)) *Broker {
 	t.Helper()
-	config, _ := self()
+	config, _ := simtest.Server()
 	p := Params{TLS: config}
 	if change != nil {
 		change(&p)
@@ -63,7 +38,7 @@ func start(t *testing.T, change func(*Params)) *Broker {
 
 func connect(t *testing.T, b *Broker, change func(*sim.Options)) (*sim.Device, sim.Result) {
 	t.Helper()
-	_, root := self()
+	_, root := simtest.Server()
 	d := sim.NewDevice(sim.Params{})
 	t.Cleanup(d.Close)
 	o := sim.Options{URL: b.URL(), RootPEM: root, ClientID: "board", Timeout: 5 * time.Second}
@@ -82,13 +57,6 @@ func count(d *sim.Device, kind string, outbound bool) (n int) {
 	return n
 }
 
-func eventually(t *testing.T, what string, claim func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); !claim(); time.Sleep(2 * time.Millisecond) {
-		require.True(t, time.Now().Before(deadline), "not within five seconds: %s", what)
-	}
-}
-
 func TestItServesDevicesOfEveryProtocol(t *testing.T) {
 	b := start(t, nil)
 	for _, protocol := range []int{sim.MQTT31, sim.MQTT311, sim.MQTT5} {
@@ -102,7 +70,7 @@ func TestItServesDevicesOfEveryProtocol(t *testing.T) {
 					require.NoError(t, err)
 					require.NoError(t, d.Publish(t.Context(), fmt.Sprint("t/", qos), []byte("x"), byte(qos), false))
 					// Its acknowledgement goes out first: this broker has one space of packet ids for both directions.
-					eventually(t, "it came back and was acknowledged", func() bool {
+					simtest.Eventually(t, "it came back and was acknowledged", func() bool {
 						return count(d, "PUBLISH", false) == qos+1 && count(d, acknowledgement, true) > 0
 					})
 				}
@@ -123,17 +91,17 @@ func TestAWillIsPublishedWhenADeviceVanishes(t *testing.T) {
 	require.NoError(t, r.Err)
 	_, err := watcher.Subscribe(t.Context(), "wills/#", 1)
 	require.NoError(t, err)
-	eventually(t, "one is connected", func() bool { return b.Stats().Clients == 1 })
+	simtest.Eventually(t, "one is connected", func() bool { return b.Stats().Clients == 1 })
 	leaves := func(o *sim.Options) { o.Will = &sim.Will{Topic: "wills/board", Payload: []byte("gone")} }
 	d, r := connect(t, b, leaves)
 	require.NoError(t, r.Err)
 	d.Disconnect()
-	eventually(t, "it left", func() bool { return b.Stats().Clients == 1 })
+	simtest.Eventually(t, "it left", func() bool { return b.Stats().Clients == 1 })
 	require.Zero(t, count(watcher, "PUBLISH", false), "who says goodbye leaves no will")
 	d, r = connect(t, b, leaves)
 	require.NoError(t, r.Err)
 	require.NoError(t, d.SendRaw([]byte{0xf0, 0x00})) // a malformed packet ends the connection without DISCONNECT
-	eventually(t, "the will came", func() bool { return count(watcher, "PUBLISH", false) == 1 })
+	simtest.Eventually(t, "the will came", func() bool { return count(watcher, "PUBLISH", false) == 1 })
 }
 
 func TestAPasswordIsAskedForWhenThereIsOne(t *testing.T) {
@@ -148,7 +116,7 @@ func TestAPasswordIsAskedForWhenThereIsOne(t *testing.T) {
 }
 
 func TestWithoutAPasswordOnlyThisMachineCanConnect(t *testing.T) {
-	config, _ := self()
+	config, _ := simtest.Server()
 	for _, addr := range []string{":0", "0.0.0.0:0", "[::]:0", "192.0.2.1:8883", "example.com:8883"} {
 		_, err := Start(Params{Addr: addr, TLS: config})
 		require.ErrorIs(t, err, ErrOpenToAll, addr)
@@ -168,8 +136,8 @@ func TestAPacketThatMakesTheServerPanicEndsItsConnectionOnly(t *testing.T) {
 	d, r := connect(t, b, func(o *sim.Options) { o.Protocol, o.ClientID = sim.MQTT5, "rude" })
 	require.NoError(t, r.Err)
 	require.NoError(t, d.SendRaw([]byte{0x82, 0x06, 0x00, 0x01, 0x00, 0x00, 0x01, 'a'}))
-	eventually(t, "it is over", func() bool { return !d.State().Connected })
-	eventually(t, "it was a panic", func() bool { return strings.Contains(log.String(), "ended by a panic") })
+	simtest.Eventually(t, "it is over", func() bool { return !d.State().Connected })
+	simtest.Eventually(t, "it was a panic", func() bool { return strings.Contains(log.String(), "ended by a panic") })
 	_, r = connect(t, b, nil)
 	require.NoError(t, r.Err)
 }
@@ -193,7 +161,7 @@ func (s *safeBuffer) String() string {
 }
 
 func TestClosingEndsConnectionsAlsoThoseThatNeverSaidAnything(t *testing.T) {
-	config, _ := self()
+	config, _ := simtest.Server()
 	b, err := Start(Params{TLS: config, MaxClients: 2})
 	require.NoError(t, err)
 	var silent []net.Conn
@@ -202,7 +170,7 @@ func TestClosingEndsConnectionsAlsoThoseThatNeverSaidAnything(t *testing.T) {
 		require.NoError(t, err)
 		silent = append(silent, c)
 	}
-	eventually(t, "both are taken", func() bool { return len(b.port.room) == 2 })
+	simtest.Eventually(t, "both are taken", func() bool { return len(b.port.room) == 2 })
 	third, err := net.Dial("tcp", b.Addr())
 	require.NoError(t, err)
 	require.NoError(t, third.SetReadDeadline(time.Now().Add(5*time.Second)))
