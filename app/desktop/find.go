@@ -1,9 +1,9 @@
 package desktop
 
 import (
-	"strconv"
 	"strings"
 
+	"gatehouse/app/desktop/devices/mend"
 	"gatehouse/app/desktop/frame"
 	"gatehouse/app/desktop/shell"
 	"gatehouse/app/words"
@@ -13,13 +13,54 @@ import (
 // How many of each the command palette lists.
 const (
 	foundDevices  = 12
+	foundFindings = 6
 	foundAttempts = 8
 )
 
-// find is what the command palette finds beside actions: devices by name, SID, credential or thumbprint, and attempts by
-// all that their list can be filtered by.
+// find is what the command palette finds beside actions: devices by name, SID, credential or thumbprint, what stands among
+// the findings, all attempts from an address or with a certificate, and attempts by all that their list can be filtered by.
 func (a *adapter) find(query string, to shell.Shell) []frame.Found {
-	return append(a.findDevices(query, to), a.findAttempts(query, to)...)
+	found := append(a.findDevices(query, to), a.findFindings(query, to)...)
+	found = append(found, a.findPeers(query, to)...)
+	return append(found, a.findAttempts(query, to)...)
+}
+
+func (a *adapter) findFindings(query string, to shell.Shell) (found []frame.Found) {
+	asked := strings.Fields(strings.ToLower(query))
+	for _, f := range (findingsOf{a}).Active() {
+		if len(found) == foundFindings || !holds("finding "+f.Title+" "+f.Evidence+" "+f.DeviceName, asked) {
+			continue
+		}
+		do := func() { to.Go(shell.Overview, "") }
+		if len(f.Attempts) > 0 {
+			do = func() { to.Go(shell.Attempts, shell.AttemptKey(f.Attempts[0])) }
+		}
+		found = append(found, frame.Found{Icon: "attention", Title: f.Title, Detail: "finding · " + f.At.Local().Format("15:04:05"), Do: do})
+	}
+	return found
+}
+
+// leastThumbprint is how many letters of a thumbprint make it one: fewer are likely to be something else.
+const leastThumbprint = 6
+
+// findPeers offers all attempts from an address, or with a certificate, that a query names.
+func (a *adapter) findPeers(query string, to shell.Shell) (found []frame.Found) {
+	query = strings.ToLower(strings.TrimSpace(query))
+	if query == "" {
+		return nil
+	}
+	seen := map[string]bool{}
+	for _, one := range a.Attempts().Query(attempt.Filter{Text: query, Limit: 200}).Attempts {
+		if host := mend.Host(one.Remote); !seen[host] && strings.HasPrefix(host, query) {
+			seen[host] = true
+			found = append(found, frame.Found{Icon: "attempts", Title: "All attempts from " + host, Do: func() { to.Go(shell.Attempts, shell.FromKey(host)) }})
+		}
+		if t := one.Thumbprint; len(query) >= leastThumbprint && !seen[t] && strings.HasPrefix(strings.ToLower(t), query) {
+			seen[t] = true
+			found = append(found, frame.Found{Icon: "attempts", Title: "All attempts with certificate " + words.Thumbprint(t), Do: func() { to.Go(shell.Attempts, t) }})
+		}
+	}
+	return found[:min(len(found), foundFindings)]
 }
 
 func (a *adapter) findDevices(query string, to shell.Shell) (found []frame.Found) {
@@ -60,7 +101,7 @@ func (a *adapter) findAttempts(query string, to shell.Shell) (found []frame.Foun
 		found = append(found, frame.Found{
 			Icon: "attempts", Title: name + ": " + words.Explain(one).Short,
 			Detail: one.At.Format("15:04:05") + " · " + words.CodeLabel(one.Code),
-			Do:     func() { to.Go(shell.Attempts, strconv.FormatUint(one.ID, 10)) },
+			Do:     func() { to.Go(shell.Attempts, shell.AttemptKey(one.ID)) },
 		})
 	}
 	return found
