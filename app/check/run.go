@@ -217,8 +217,10 @@ func (r *run) problems(all []files.Problem, began time.Time) bool {
 	for _, p := range all {
 		step := Step{ID: StepFiles, State: p.State, Title: or(p.File, "The files together"), Detail: p.What, Advice: p.Advice, Facts: facts("problem", p.ID)}
 		r.step(step, began)
-		if p.State == attempt.Bad && good {
-			good = false
+		if p.State != attempt.Bad {
+			continue
+		}
+		if good = false; r.result.Summary == "" {
 			r.result.Exit, r.result.Summary, r.result.Advice = ExitFiles, step.Title+": "+p.What, p.Advice
 		}
 	}

@@ -80,13 +80,13 @@ func (t target) String() string {
 	return scheme + net.JoinHostPort(t.host, strconv.Itoa(t.port))
 }
 
-// Port reads host and port of a target, as Run does.
-func Port(text string) (host string, port int, err error) {
+// Address reads a target as Run does: its host, its port, and whether TLS is to be spoken there.
+func Address(text string) (host string, port int, secure bool, err error) {
 	t, err := parseTarget(text)
 	if err != nil {
-		return "", 0, err
+		return "", 0, false, err
 	}
-	return t.host, t.port, nil
+	return t.host, t.port, !t.plain, nil
 }
 
 var errNoAddress = errors.New("the name has no address")

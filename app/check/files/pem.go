@@ -106,7 +106,7 @@ func (f *File) body(b *block, lines []string, number int, whole bool) {
 	switch {
 	case encoded == "":
 		f.bad("empty_block", b.line, fmt.Sprintf("The block that begins in line %d is empty.", b.line), "Copy it again.")
-	case err != nil:
+	case err != nil || text.Len()%4 != 0:
 		f.bad("base64_cut", b.line, fmt.Sprintf("The base64 of the block that begins in line %d lacks some characters.", b.line), "A line was lost or cut when it was copied; copy it again.")
 	default:
 		b.der = der

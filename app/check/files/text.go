@@ -127,9 +127,12 @@ func (f *File) dashed(text string) string {
 		for _, word := range [...]string{"BEGIN ", "END "} {
 			label, is := boundary(bare, word)
 			if whole := "-----" + word + label + "-----"; is && bare != whole {
+				lines[i] = whole
+				if f.has("dashes") {
+					continue // once is enough
+				}
 				f.warn("dashes", i+1, fmt.Sprintf("Line %d should read %s, with five hyphens at each end.", i+1, whole),
 					"Copy the file itself, not its text out of a document.")
-				lines[i] = whole
 			}
 		}
 	}

@@ -21,6 +21,7 @@ type Printer struct {
 	ASCII  bool // the terminal cannot show more
 	Width  int  // columns; 0 means 100
 
+	advised string // by the step printed last, which need not be said again
 }
 
 const (
@@ -51,13 +52,19 @@ func (p *Printer) Step(s check.Step) {
 	switch {
 	case s.Detail == "":
 		p.lines(head, title, "", room)
-	case s.State != attempt.Bad && length(title) < column && length(s.Detail) <= room-column:
-		p.print(head + p.bold(pad(p.plain(title), column)) + p.plain(s.Detail) + "\n")
+	case s.State != attempt.Bad && length(title) < column:
+		for i, line := range wrap(p.plain(s.Detail), room-column) {
+			if i == 0 {
+				p.print(head + p.bold(pad(p.plain(title), column)) + line + "\n")
+			} else {
+				p.print(strings.Repeat(" ", margin+column) + line + "\n")
+			}
+		}
 	default:
 		p.lines(head, title, "", room)
 		p.lines(strings.Repeat(" ", margin), s.Detail, "", room)
 	}
-	if s.Advice != "" {
+	if p.advised = s.Advice; s.Advice != "" {
 		p.lines(strings.Repeat(" ", margin), s.Advice, "→ ", room)
 	}
 }
@@ -77,7 +84,7 @@ func (p *Printer) Result(r check.Result) {
 		text += p.bold(line) + "\n"
 	}
 	p.print(text)
-	if r.Advice != "" {
+	if r.Advice != "" && r.Advice != p.advised {
 		p.lines("  ", r.Advice, "→ ", p.width()-2)
 	}
 	p.print("  " + p.paint("2", p.plain(Moment(r.Took)+" in all, exit code "+strconv.Itoa(r.Exit))) + "\n")
