@@ -91,7 +91,7 @@ func comparisonOf(c diagnosis.Comparison, t texts) *comparison {
 		out.Rows = append(out.Rows, row{Name: r.Name, Presented: t.of(r.Presented), Enrolled: t.of(r.Enrolled), Same: r.Same, Known: r.Known})
 	}
 	for _, clue := range c.Clues {
-		out.Clues = append(out.Clues, t.of(words.Clue(clue)))
+		out.Clues = append(out.Clues, t.of(masked(words.Clue(clue)))) // it may name a client ID
 	}
 	return out
 }
@@ -99,7 +99,7 @@ func comparisonOf(c diagnosis.Comparison, t texts) *comparison {
 func findingOf(f finding.Finding, t texts) found {
 	w := words.Finding(f)
 	return found{
-		Kind: f.Kind, Title: t.of(w.Title), Evidence: t.of(w.Evidence), Advice: t.of(w.Advice), Count: f.Count,
+		Kind: f.Kind, Title: t.of(masked(w.Title)), Evidence: t.of(masked(w.Evidence)), Advice: t.of(w.Advice), Count: f.Count,
 		First: f.First.UTC(), Last: f.Last.UTC(), Attempts: f.Attempts,
 	}
 }

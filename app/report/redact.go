@@ -101,8 +101,12 @@ func kindOf(r rune) rune {
 	return '+'
 }
 
-// freely are the facts whose text a device chooses freely and that are not topics, which stay.
-var freely = []string{"client_id", "sni", "alpn", "protocol", "error", "old_client_id"}
+// lasting are the facts that stay as they are, although they may look random: topics, names, and what names a certificate. All
+// others are masked like a client ID, also those that this package does not know.
+var lasting = []string{
+	"topic", "filter", "name", "device", "credential", "subject", "issuer", "serial", "sha256", "sha1", "public_key", "key", "hex", "thumbprint", "root",
+	"names", "dns_names",
+}
 
 // redacted is a copy of an attempt without what a report must not hold. It may still hold packets.
 func redacted(a attempt.Attempt) attempt.Attempt {
@@ -124,7 +128,7 @@ func redacted(a attempt.Attempt) attempt.Attempt {
 				continue // the payload of a will may be in it, or what was said in the clear; packets are shown with both blanked
 			case f.Name == "pem":
 				continue // as long as all else together; its thumbprints name the certificate
-			case slices.Contains(freely, f.Name):
+			case !slices.Contains(lasting, f.Name):
 				f.Value = mask(f.Value)
 			}
 			facts = append(facts, f)
