@@ -21,6 +21,7 @@ import (
 	"gatehouse/app/demo"
 	"gatehouse/app/desktop/attempts"
 	"gatehouse/app/desktop/devices"
+	"gatehouse/app/desktop/devices/mend"
 	"gatehouse/app/desktop/drive"
 	"gatehouse/app/desktop/fix"
 	"gatehouse/app/desktop/frame"
@@ -190,6 +191,7 @@ func (p *program) show(g *gateway.Gateway, vault *sim.Vault) {
 	devicesScreen := devices.New(devices.Params{
 		Shell: f, Registry: g.Registry(), Attempts: g.Attempts(), Bench: p.bench, Endpoint: at.endpoint,
 		Connected: at.connected, Disconnect: g.Disconnect, Remedy: at.remedy, Findings: findingsOf{at},
+		Timeline: p.timeline,
 	})
 	fixer := fix.Fixer{Shell: f, RootPEM: g.RootPEM, Pick: f.Pick, NewKey: func(sid string) {
 		f.Go(shell.Devices, sid)
@@ -235,11 +237,15 @@ func (p *program) onboard(at *adapter) {
 	}
 	w := wizard.New(wizard.Params{
 		Shell: f, Registry: p.gateway.Registry(), Attempts: p.gateway.Attempts(), Bench: p.bench, Endpoint: at.endpoint, Remedy: at.remedy,
+		Timeline: p.timeline,
 		OnDone:   func(sid string) { f.Uncover(shell.Devices); f.Go(shell.Devices, sid) },
 		OnCancel: func() { f.Uncover(shell.Devices) },
 	})
 	f.Cover(shell.Devices, w)
 }
+
+// timeline is how the steps of an attempt are shown outside of the screen of attempts.
+func (p *program) timeline() mend.Timeline { return mend.NewSteps(p.frame.Copy) }
 
 func (p *program) startDemo(g *gateway.Gateway) {
 	if !p.options.Demo {
