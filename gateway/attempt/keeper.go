@@ -2,6 +2,7 @@ package attempt
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -26,7 +27,7 @@ const (
 type due uint8
 
 const (
-	written due = iota
+	written due = iota // nothing is
 	later
 	soon
 )
@@ -44,9 +45,11 @@ type keeper struct {
 	log   *Log
 	files *segment.Files // nil: nothing is written
 	each  func(Attempt)
+	slack int64 // slackBytes, but for tests
 
 	disk   sync.Mutex // held while files are written, cleared or restored from
-	buffer []byte     // of the one who holds disk
+	buffer []byte     // of the one who holds disk, as is what follows
+	marked uint64     // the highest id that the disk knows of
 
 	mu     sync.Mutex
 	soon   []uint64
@@ -89,7 +92,7 @@ type Record struct {
 func Open(p Params) *Log {
 	l := NewLog(p)
 	k := &keeper{
-		log: l, each: p.Each, retry: map[uint64]struct{}{},
+		log: l, each: p.Each, slack: slackBytes, retry: map[uint64]struct{}{},
 		wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}), restored: make(chan struct{}),
 	}
 	l.keeper = k
@@ -103,7 +106,7 @@ func Open(p Params) *Log {
 	}
 	died := k.resume()
 	k.status.Loading = true
-	go k.run(died)
+	go k.run(l.newest.Load(), died)
 	return l
 }
 
@@ -198,15 +201,21 @@ func (k *keeper) resume() (alive time.Time) {
 			break
 		}
 	}
+	k.marked = newest
 	k.log.newest.Store(newest)
 	k.log.oldest.Store(newest + 1)
 	return alive
 }
 
-func appendMark(b []byte, at time.Time, newest uint64) []byte {
-	b = append(b, recordMark)
-	b = binary.AppendVarint(b, at.UnixNano())
-	return binary.AppendUvarint(b, newest)
+// appendMark appends a mark of now. The caller holds disk.
+func (k *keeper) appendMark(b []byte) []byte {
+	k.marked = k.log.newest.Load()
+	b, _ = segment.AppendRecord(b, func(b []byte) []byte {
+		b = append(b, recordMark)
+		b = binary.AppendVarint(b, k.log.params.Now().UnixNano())
+		return binary.AppendUvarint(b, k.marked)
+	})
+	return b
 }
 
 func readMark(b []byte) (at time.Time, newest uint64, ok bool) {
@@ -230,10 +239,10 @@ func idOf(b []byte) uint64 {
 	return 0
 }
 
-// run is the keeper's goroutine.
-func (k *keeper) run(died time.Time) {
+// run is the keeper's goroutine. It begins with what the disk holds: the attempts up to an id.
+func (k *keeper) run(newest uint64, died time.Time) {
 	defer close(k.done)
-	k.load(died)
+	k.load(newest, died)
 	timer := time.NewTimer(0)
 	<-timer.C
 	defer timer.Stop()
@@ -361,7 +370,7 @@ func (k *keeper) write(ids []uint64, changed bool) []Attempt {
 	if k.files == nil {
 		return attempts
 	}
-	b, _ := segment.AppendRecord(k.buffer[:0], func(b []byte) []byte { return appendMark(b, k.log.params.Now(), k.log.newest.Load()) })
+	b := k.appendMark(k.buffer[:0])
 	for i := range attempts {
 		whole := false
 		if b, whole = segment.AppendRecord(b, func(b []byte) []byte { return encodeAttempt(append(b, recordAttempt), &attempts[i]) }); !whole {
@@ -417,7 +426,7 @@ func (k *keeper) tidy() {
 		return
 	}
 	tooMuch := func() bool {
-		return k.files.Bytes() > k.log.bound.Load()+slackBytes || len(k.files.Numbers()) > maxFiles
+		return k.files.Bytes() > k.log.bound.Load()+k.slack || len(k.files.Numbers()) > maxFiles
 	}
 	k.mu.Lock()
 	same := len(numbers) == k.tidied
@@ -465,8 +474,7 @@ func (k *keeper) clear() error {
 	if err := k.files.Clear(); err != nil {
 		return fmt.Errorf("clear the record of attempts: %w", err)
 	}
-	b, _ := segment.AppendRecord(nil, func(b []byte) []byte { return appendMark(b, k.log.params.Now(), k.log.newest.Load()) })
-	_, err := k.files.Write(b) // so that ids go on
+	_, err := k.files.Write(k.appendMark(nil)) // so that ids go on
 	k.mu.Lock()
 	k.soon, k.later = nil, nil // what is kept of them follows
 	clear(k.retry)
@@ -474,7 +482,7 @@ func (k *keeper) clear() error {
 	for id, newest := k.log.oldest.Load(), k.log.newest.Load(); id <= newest; id++ {
 		if r := k.log.find(id); r != nil {
 			r.mu.Lock()
-			if r.file, r.due = 0, written; r.attempt.Code != Pending {
+			if r.file, r.due = 0, written; r.attempt.settled() {
 				k.note(r, soon)
 			}
 			r.mu.Unlock()
@@ -497,7 +505,13 @@ func (k *keeper) finish() {
 	if lost > 0 {
 		k.log.params.Logger.Warn("attempts are not kept, since they cannot be written", "attempts", lost)
 	}
-	if err := k.files.Close(); err != nil {
+	k.disk.Lock()
+	defer k.disk.Unlock()
+	var err error
+	if k.marked != k.log.newest.Load() { // of attempts that were never decided
+		_, err = k.files.Write(k.appendMark(nil))
+	}
+	if err = errors.Join(err, k.files.Close()); err != nil {
 		k.log.params.Logger.Warn("attempts may not be on the disk", "err", err)
 	}
 }

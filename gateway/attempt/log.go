@@ -89,8 +89,12 @@ type record struct {
 	text    string // what a text search looks at; empty: to be made anew
 	size    int64
 	evicted bool
-	due     due    // to be written to the disk
-	file    uint64 // in which the latest of it that was written is; 0: nothing was
+
+	tracedFor   time.Duration // since it began: so long packets beyond the first are kept
+	packetBytes int           // of its packets
+
+	due  due    // to be written to the disk
+	file uint64 // in which the latest of it that was written is; 0: nothing was
 }
 
 // NewLog makes an empty log that is kept in memory alone.

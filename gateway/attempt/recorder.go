@@ -85,14 +85,39 @@ func (r *Recorder) PacketOf(outbound bool, b []byte, length int) (more bool) {
 	offset := r.offset()
 	kept := slices.Clone(b[:min(len(b), r.log.params.MaxPacketBytes)])
 	r.change(later, func(a *Attempt) int64 {
-		if len(a.Packets) >= r.log.params.PacketsKept {
+		if !r.keepsPackets(offset) {
 			return 0
 		}
 		a.Packets = append(a.Packets, Packet{Offset: offset, Outbound: outbound, Bytes: kept, Length: length})
-		more = len(a.Packets) < r.log.params.PacketsKept
+		r.record.packetBytes += len(kept)
+		more = r.keepsPackets(offset)
 		return int64(sizeOfPacket + len(kept))
 	})
 	return more
+}
+
+// Bounds of the packets of one attempt while it is traced.
+const (
+	maxTracedPackets = 10_000
+	maxTracedBytes   = 4 << 20
+)
+
+// Trace keeps packets beyond the first ones until a time, within 10 000 packets and 4 MiB; the zero time ends it. Whoever
+// stopped giving packets when Packet said that it was enough goes on.
+func (r *Recorder) Trace(until time.Time) {
+	r.record.mu.Lock()
+	defer r.record.mu.Unlock()
+	r.record.tracedFor = until.Sub(r.began) // in the past, for the zero time
+}
+
+// keepsPackets reports whether the packet of this moment is kept. The lock of the record is held.
+func (r *Recorder) keepsPackets(offset time.Duration) bool {
+	rec := r.record
+	n := len(rec.attempt.Packets)
+	if n < r.log.params.PacketsKept {
+		return true
+	}
+	return offset < rec.tracedFor && !rec.evicted && n < maxTracedPackets && rec.packetBytes < maxTracedBytes
 }
 
 // Identify fills in who it was, as far as that is known by now. The function may set the fields from DeviceSID to
@@ -126,11 +151,8 @@ func (r *Recorder) Decide(code Code, why cause.ID, also ...cause.ID) {
 		step, size = r.makeStep(Verdict, state, facts)
 	}
 	offset := r.offset()
-	tell, write := false, later // an acceptance is written when it is confirmed
-	if code > 0 {
-		write = soon
-	}
-	r.change(write, func(a *Attempt) int64 {
+	tell := false
+	r.change(soon, func(a *Attempt) int64 {
 		if a.Done || a.Live || a.Code.Refused() {
 			return 0 // decided already
 		}
@@ -223,7 +245,10 @@ func (r *Recorder) tell(code Code) {
 
 func (r *Recorder) offset() time.Duration { return r.log.params.Now().Sub(r.began) }
 
-// change applies fn under the lock of the record; fn returns by how many bytes it grew. Once the attempt is decided, it is
+// settled reports whether the verdict stands: a refusal, an acceptance that was confirmed, or an end.
+func (a *Attempt) settled() bool { return a.Code > 0 || a.Live || a.Done }
+
+// change applies fn under the lock of the record; fn returns by how many bytes it grew. Once the verdict stands, the attempt is
 // written to the disk again, sooner or later.
 func (r *Recorder) change(write due, fn func(*Attempt) int64) {
 	rec := r.record
@@ -234,7 +259,7 @@ func (r *Recorder) change(write due, fn func(*Attempt) int64) {
 		rec.attempt.Steps, rec.attempt.Packets, grown = nil, nil, 0
 	}
 	rec.size += grown
-	if k := r.log.keeper; k != nil && !rec.evicted && rec.attempt.Code != Pending {
+	if k := r.log.keeper; k != nil && write > rec.due && !rec.evicted && rec.attempt.settled() {
 		k.note(rec, write)
 	}
 	rec.mu.Unlock()

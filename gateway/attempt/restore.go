@@ -8,11 +8,10 @@ import (
 	"gatehouse/gateway/cause"
 )
 
-// load reads the files back, the newest first, and tells of what they held, the oldest attempt first. died is when the process
-// before was last known to be there.
-func (k *keeper) load(died time.Time) {
+// load reads the files back, the newest first, and tells of what they held, the oldest attempt first; those after until are told
+// when they are decided. died is when the process before was last known to be there.
+func (k *keeper) load(until uint64, died time.Time) {
 	defer close(k.restored)
-	until := k.log.newest.Load() // those after it are told when they are decided
 	first := until + 1
 	if k.files != nil {
 		for _, n := range slices.Backward(k.files.Numbers()) {
@@ -23,7 +22,7 @@ func (k *keeper) load(died time.Time) {
 		}
 	}
 	for id := max(first, k.log.oldest.Load()); id <= until && k.each != nil && !k.closed(); id++ {
-		if a, found := k.log.Get(id); found && a.Code != Pending {
+		if a, found := k.log.Get(id); found {
 			k.each(a)
 		}
 	}

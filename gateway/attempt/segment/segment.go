@@ -1,6 +1,7 @@
 // Package segment keeps records in a folder of append-only files, of which the oldest are removed as a whole. What was
-// written survives the end of the process, however it ends. A damaged place costs the records in it and no others: each has
-// a checksum, and reading goes on at the next one that is whole. It knows nothing of what the records mean.
+// written survives the end of the process, however it ends; a power cut may take what the system had not put on the disk yet.
+// A damaged place costs the records in it and no others: each has a checksum, and reading goes on at the next one that is
+// whole. It knows nothing of what the records mean.
 //
 // It exists beside the store because what it keeps is worth less than what the store keeps: a record of attempts that is
 // damaged, or cannot be written, must neither stop the gateway nor have it refuse devices, and it is read after the gateway
@@ -168,12 +169,12 @@ func (f *Files) begin() error {
 	return nil
 }
 
-// finish closes the current file, which is flushed to the disk. The caller holds mu.
+// finish closes the current file. The caller holds mu.
 func (f *Files) finish() error {
 	if f.current == nil {
 		return nil
 	}
-	err := errors.Join(f.current.Sync(), f.current.Close())
+	err := f.current.Close()
 	f.current = nil
 	return err
 }
@@ -265,7 +266,7 @@ func next(content []byte) (record []byte, size int) {
 	return record, size
 }
 
-// Close flushes what was written to the disk.
+// Close closes the current file. Another write would begin the next one.
 func (f *Files) Close() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
