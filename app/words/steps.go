@@ -140,7 +140,30 @@ func endedWords(s attempt.Step, a attempt.Attempt) (string, string) {
 		}
 		return "Closed", join(labelled("by", s.Fact("by")))
 	}
-	return title, join(strings.TrimSuffix(End(why), "."), labelled("byte", s.Fact("offset")), s.Fact("rule"), labelled("after", s.Fact("after")))
+	return title, join(strings.TrimSuffix(endSentence(why, s), "."), endDetail(why, s), labelled("byte", s.Fact("offset")), s.Fact("rule"), labelled("after", s.Fact("after")))
+}
+
+// endSentence is how a session ended, told apart further by what is recorded.
+func endSentence(why cause.ID, s attempt.Step) string {
+	if why == cause.ClientClosed && s.Fact("how") == "reset" {
+		return "The device’s side reset the connection: it restarted, crashed, or lost its network."
+	}
+	return End(why)
+}
+
+// endDetail is what an end came after.
+func endDetail(why cause.ID, s attempt.Step) string {
+	switch why {
+	case cause.TakenOver:
+		return labelled("by", s.Fact("new_remote"))
+	case cause.KeepaliveExpired:
+		return join(labelled("last packet", s.Fact("last_packet")), labelledAfter(took(s.Fact("silent_for")), "before"))
+	case cause.WriteTimeout:
+		return unit(s.Fact("unwritten"), "byte not taken", "bytes not taken")
+	case cause.ClientClosed:
+		return unit(s.Fact("incomplete_packet"), "byte of a packet that did not come whole", "bytes of a packet that did not come whole")
+	}
+	return ""
 }
 
 // Facts is everything known of a step, as names and values for people.
@@ -165,6 +188,10 @@ var factNames = map[string]string{
 	"sha256": "SHA-256", "sha1": "SHA-1", "not_before": "Valid from", "not_after": "Valid until", "client_id": "Client ID",
 	"keepalive": "Keepalive (s)", "looks_like": "Looks like", "groups": "Key exchange groups", "signatures": "Signature algorithms",
 	"user": "User name", "pem": "PEM", "old_attempt": "Older attempt", "old_remote": "Older address",
+	"old_credential": "Older credential", "old_client_id": "Older client ID", "new_attempt": "Newer attempt", "new_remote": "Newer address",
+	"new_credential": "Newer credential", "new_client_id": "Newer client ID", "packets_in": "Packets received", "packets_out": "Packets sent",
+	"bytes_in": "Bytes received", "bytes_out": "Bytes sent", "pings": "PINGREQs", "last_packet": "Last packet", "last_packet_at": "Last packet came at",
+	"silent_for": "Silent for", "incomplete_packet": "Bytes of an incomplete packet", "unwritten": "Bytes not taken",
 }
 
 // ProtocolName is MQTT's version in words.

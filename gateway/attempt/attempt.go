@@ -55,7 +55,7 @@ const (
 	Takeover          Kind = "takeover"  // facts: old_remote, old_attempt, waited
 	Session           Kind = "session"   // facts: present (yes|no), pending, subscriptions
 	Connack           Kind = "connack"   // facts: code, hex
-	Ended             Kind = "ended"     // facts: cause, by (device|gateway), error, after; for malformed: offset, rule
+	Ended             Kind = "ended"     // facts: cause, by (device|gateway), error, after; for malformed: offset, rule; of a session: packets_in, packets_out, bytes_in, bytes_out, pings, last_packet, last_packet_at, silent_for, incomplete_packet, unwritten (bytes), how (closed|reset), new_remote, new_attempt, new_credential, new_client_id
 )
 
 // Fact is one thing known about a step.

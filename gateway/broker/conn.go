@@ -38,6 +38,18 @@ type End struct {
 	Offset int    // malformed: the byte in the packet
 	Rule   string // malformed: what it breaks, as wire.MalformedError.Rule
 	Packet []byte // the offending packet's first bytes, at most 4 096
+	Traffic
+}
+
+// Traffic is what a connection carried after its CONNECT.
+type Traffic struct {
+	PacketsIn, PacketsOut uint64
+	BytesIn, BytesOut     uint64        // of MQTT, without TLS
+	Pings                 uint64        // PINGREQs that came
+	Last                  byte          // type of the last packet that came; 0: none did
+	Idle                  time.Duration // from the last packet, or from CONNACK, to the end
+	Partial               int           // bytes of a last packet that did not come whole
+	Unwritten             int           // bytes that the device had not taken when writing to it failed; 0: writing did not fail
 }
 
 // packetKept is how much of an offending packet End keeps.
@@ -60,6 +72,7 @@ type Conn struct {
 	killed   chan struct{}
 	why      cause.ID // set before killed is closed
 
+	traffic    Traffic  // its In, Pings and Last: reader only; its Out and Unwritten: writer only
 	messagesIn uint64   // since counters were last brought up to date; reader only
 	crowded    *session // a subscriber that the publish just routed was too much for; reader only
 	topic      string   // the last topic that was published to, valid, so that it need not be allocated again
@@ -72,6 +85,7 @@ type Conn struct {
 	// Guarded by session.mu.
 	pendingBytes int
 	stalled      bool   // the reader waits for pending entries, or for control
+	failed       error  // why writing failed
 	refused      error  // why something of this connection could not be stored
 	control      []byte // what the protocol owes, in order: CONNACK, SUBACK, PUBACK, ...
 	up           bool   // CONNACK is on its way: others may follow
@@ -94,7 +108,11 @@ func (c *Conn) Run() End {
 		end.Err = c.refused
 	}
 	c.session.mu.Unlock()
-	c.detach()
+	c.detach() // from here on nobody writes
+	if c.failed != nil && (end.Cause == cause.ClientClosed || end.Cause == cause.WriteTimeout) {
+		end.Err = c.failed // the reader saw a socket that was closed for it
+	}
+	end.Traffic = c.traffic
 	return end
 }
 
@@ -111,11 +129,27 @@ func (c *Conn) serve() (end End) {
 	for {
 		packet, header, err := c.in.next(c.hub.settings.MaxPacket)
 		if err == nil {
+			c.traffic.saw(packet[0] >> 4)
 			err = c.handle(packet, header)
 		}
 		if err != nil {
+			if c.in.start >= c.in.r { // else it was handled
+				c.traffic.Partial = c.in.w - c.in.r
+			}
+			if !c.in.quiet.IsZero() {
+				c.traffic.Idle = time.Since(c.in.quiet)
+			}
 			return c.endOf(err)
 		}
+	}
+}
+
+// saw notes a packet that came.
+func (t *Traffic) saw(kind byte) {
+	t.PacketsIn++
+	t.Last = kind
+	if kind == wire.PINGREQ {
+		t.Pings++
 	}
 }
 
@@ -206,6 +240,9 @@ func (c *Conn) kill(why cause.ID) {
 	})
 }
 
+// Follow has Hello.Tap see packets again, after it had seen enough. Where there is no Tap it does nothing.
+func (c *Conn) Follow() { c.tapping.Store(c.hello.Tap != nil) }
+
 // tap shows packets to whoever follows this connection; b holds whole packets.
 func (c *Conn) tap(outbound bool, b []byte) {
 	if !c.tapping.Load() {
@@ -214,15 +251,21 @@ func (c *Conn) tap(outbound bool, b []byte) {
 	c.tapTurn.Lock()
 	defer c.tapTurn.Unlock()
 	for len(b) > 0 && c.tapping.Load() {
-		n, used, err := wire.Length(b[1:])
-		if err != nil || used == 0 || 1+used+n > len(b) {
-			n, used = len(b)-1, 0 // never for our own bytes
-		}
-		if !c.hello.Tap(outbound, b[:1+used+n]) {
+		n := first(b)
+		if !c.hello.Tap(outbound, b[:n]) {
 			c.tapping.Store(false)
 		}
-		b = b[1+used+n:]
+		b = b[n:]
 	}
+}
+
+// first is the length of the first of several whole packets.
+func first(b []byte) int {
+	n, used, err := wire.Length(b[1:])
+	if err != nil || used == 0 || 1+used+n > len(b) {
+		return len(b) // never for our own bytes
+	}
+	return 1 + used + n
 }
 
 func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }

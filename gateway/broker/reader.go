@@ -153,6 +153,9 @@ func (x *reader) release() {
 func (x *reader) read() (int, error) {
 	keepAlive := time.Duration(x.conn.hello.KeepAlive) * time.Second * 3 / 2
 	if keepAlive == 0 {
+		if x.quiet.IsZero() {
+			x.quiet = time.Now()
+		}
 		return x.conn.net.Read(x.buf[x.w:])
 	}
 	if x.quiet.IsZero() {

@@ -68,6 +68,7 @@ type totals struct {
 // count takes note of bytes that came, and of the messages since the last time, so that packets cost no atomics.
 func (c *Conn) count(bytes int) {
 	if bytes > 0 {
+		c.traffic.BytesIn += uint64(bytes)
 		c.session.bytesIn.Add(uint64(bytes))
 		c.hub.totals.bytesIn.Add(uint64(bytes))
 	}

@@ -68,8 +68,12 @@ func (c *Conn) flush() {
 			if isTimeout(err) {
 				why = cause.WriteTimeout
 			}
+			c.lost(err)
 			c.fail(why)
 			return
+		}
+		for rest := b; len(rest) > 0; rest = rest[first(rest):] {
+			c.traffic.PacketsOut++
 		}
 		if cap(b) <= batchKept {
 			*p = b[:0]
@@ -82,6 +86,15 @@ func (c *Conn) flushed() {
 	if r := recover(); r != nil {
 		c.fail(c.panicked(r).Cause)
 	}
+}
+
+// lost notes that the device did not take what was written.
+func (c *Conn) lost(err error) {
+	s := c.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.failed = err
+	c.traffic.Unwritten += len(c.control)
 }
 
 func (c *Conn) fail(why cause.ID) {
@@ -154,6 +167,8 @@ func (c *Conn) write(b []byte) error {
 		c.writeArmed = now.Add(timeout / 4)
 	}
 	n, err := c.net.Write(b)
+	c.traffic.BytesOut += uint64(n)
+	c.traffic.Unwritten = len(b) - n
 	c.session.bytesOut.Add(uint64(n))
 	c.hub.totals.bytesOut.Add(uint64(n))
 	return err

@@ -47,7 +47,7 @@ func (a *arrival) takeSeat(c wire.Connect, v admission.Verdict) (again admission
 	}
 	me := &live{
 		device: v.DeviceSID, service: v.ServiceSID, credential: v.CredentialSID,
-		remote: a.conn.RemoteAddr().String(), clientID: c.ClientID, attempt: a.rec.ID(), shift: a.shift, gone: make(chan struct{}),
+		remote: a.conn.RemoteAddr().String(), clientID: c.ClientID, attempt: a.rec.ID(), rec: a.rec, shift: a.shift, gone: make(chan struct{}),
 	}
 	defer func() { // also when something below panics
 		if !a.handed {
@@ -108,6 +108,7 @@ func (a *arrival) recheck(v admission.Verdict) admission.Verdict {
 // the handshake, and an idle session shall not keep it. An error means that the broker did not take it.
 func (a *arrival) open(c wire.Connect, v admission.Verdict, s *seat, me *live) error {
 	l := a.l
+	l.traces.apply(v.DeviceSID, a.rec, l.now()) // before its tap has seen enough
 	conn, present, pending, err := l.engine.open(a.tls, broker.Hello{
 		DeviceSID: v.DeviceSID, ServiceSID: v.ServiceSID, Level: c.Level, Clean: c.Clean, KeepAlive: c.KeepAlive, ClientID: c.ClientID,
 		CredentialSID: v.CredentialSID, Remote: me.remote, TLSVersion: a.version, Suite: a.suite, AttemptID: me.attempt, Tap: tap(a.rec),
@@ -140,7 +141,7 @@ func (l *Listener) run(conn served, rec *attempt.Recorder, raw net.Conn, me *liv
 			end = broker.End{Cause: cause.InternalError, Err: fmt.Errorf("panic: %v", r)}
 		}
 		_ = raw.Close()
-		rec.End(end.Cause, endedBy(end.Cause), end.Err, endFacts(end, me)...)
+		rec.End(end.Cause, endedBy(end.Cause), end.Err, endFacts(end, me, l.now())...)
 	}()
 	end = conn.Run()
 }
@@ -154,12 +155,13 @@ func endedBy(why cause.ID) string {
 }
 
 // endFacts tell what more is known of an end.
-func endFacts(end broker.End, me *live) []attempt.Fact {
+func endFacts(end broker.End, me *live, now time.Time) []attempt.Fact {
 	var facts []attempt.Fact
 	if by := me.successor.Load(); by != nil && end.Cause == cause.TakenOver {
 		facts = append(facts, attempt.F("new_remote", by.remote), attempt.F("new_attempt", strconv.FormatUint(by.attempt, 10)),
 			attempt.F("new_credential", by.credential), attempt.F("new_client_id", by.clientID))
 	}
+	facts = append(facts, trafficFacts(end, now)...)
 	if end.Rule != "" {
 		facts = append(facts, attempt.F("offset", strconv.Itoa(end.Offset)), attempt.F("rule", end.Rule))
 	}

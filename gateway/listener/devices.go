@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gatehouse/gateway/admission"
+	"gatehouse/gateway/attempt"
 	"gatehouse/gateway/cause"
 )
 
@@ -113,6 +114,7 @@ type live struct {
 	device, service, credential string
 	remote, clientID            string
 	attempt                     uint64
+	rec                         *attempt.Recorder
 	shift                       *shift
 	gone                        chan struct{} // closed once the broker has let go of it
 

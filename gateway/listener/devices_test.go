@@ -115,6 +115,7 @@ type stuck struct {
 	kills   atomic.Int32
 }
 
+func (s *stuck) Follow()         {}
 func (s *stuck) Run() broker.End { <-s.release; return broker.End{Cause: cause.TakenOver} }
 func (s *stuck) Kill(cause.ID)   { s.kills.Add(1) }
 

@@ -100,6 +100,7 @@ type Listener struct {
 	devices  devices
 	connects rates
 	failures failures
+	traces   traces
 
 	mu      sync.Mutex
 	current *shift
@@ -121,6 +122,7 @@ type engine interface {
 type served interface {
 	Run() broker.End
 	Kill(why cause.ID)
+	Follow()
 }
 
 type hubEngine struct{ hub *broker.Hub }
