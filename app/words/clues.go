@@ -37,7 +37,7 @@ var clueWords = map[cause.ID]sentence{
 		"Send the secret alone, without anything before or after it.",
 	},
 	cause.SecretOfOtherKey: {
-		"Secret of another key", "The secret is right for another key: {key}{of}.", "",
+		"Secret of another key", "The secret is right for another key: {key}{of}.", "Key SID and secret do not belong together.",
 		"Send the Key SID and the secret of the same key.",
 	},
 	cause.SecretSwapped: {
@@ -106,6 +106,9 @@ func Clue(c diagnosis.Clue) string {
 	fill := clueFiller(c)
 	return strings.TrimSpace(fill.Replace(w.cause) + " " + fill.Replace(w.more))
 }
+
+// ClueAdvice is what to do about a clue, one sentence; empty when there is nothing to do.
+func ClueAdvice(c diagnosis.Clue) string { return clueFiller(c).Replace(clueWords[c.ID].advice) }
 
 // clueOf is the first clue among an attempt's warnings that has words of its own.
 func clueOf(a attempt.Attempt) (diagnosis.Clue, bool) {

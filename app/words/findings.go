@@ -50,7 +50,13 @@ type FoundWords struct {
 func Finding(f finding.Finding) FoundWords {
 	fill := findingFiller(f)
 	if w, known := findingWords[f.Kind]; known {
-		return FoundWords{upperFirst(fill.Replace(w.short)), upperFirst(strings.TrimSpace(fill.Replace(w.cause) + " " + fill.Replace(w.more))), fill.Replace(w.advice)}
+		begin := func(s string) string { // with a capital, unless that is a device's name
+			if f.DeviceName != "" && strings.HasPrefix(s, "{device}") {
+				return fill.Replace(s)
+			}
+			return upperFirst(fill.Replace(s))
+		}
+		return FoundWords{begin(w.short), strings.TrimSpace(begin(w.cause) + " " + fill.Replace(w.more)), fill.Replace(w.advice)}
 	}
 	if w, isClue := clueWords[f.Kind]; isClue {
 		c := diagnosis.Clue{ID: f.Kind, Facts: f.Facts}

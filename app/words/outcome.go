@@ -72,3 +72,6 @@ func RowName(id string) string {
 	}
 	return id
 }
+
+// Undecided says why it cannot be told from its record whether an attempt would pass now.
+func Undecided(why cause.ID) string { return undecided[why] }

@@ -19,7 +19,7 @@ import (
 )
 
 // certificate compares a client certificate with the enrolled one that resembles it most: the same, one for the same
-// private key, one of the same subject, or the one that issued it.
+// private key, the one that issued it, or one of the same subject.
 func (c *Comparison) certificate(a attempt.Attempt, r Registry) {
 	c.By = "certificate"
 	presented := presentedCertificate(a)
@@ -96,10 +96,10 @@ func closest(presented *x509.Certificate, r Registry) (best registry.Certificate
 		switch {
 		case bytes.Equal(publicKey, presented.RawSubjectPublicKeyInfo):
 			return candidate, cause.Reissued
-		case how == cause.SameNameOtherKey: // only a reissued one would be closer
-		case !emptyName && bytes.Equal(subject, presented.RawSubject):
+		case how == cause.CAEnrolled: // only a reissued one would be closer
+		case how == "" && !emptyName && bytes.Equal(subject, presented.RawSubject):
 			best, how = candidate, cause.SameNameOtherKey
-		case how == "" && !self && bytes.Equal(subject, presented.RawIssuer):
+		case !self && bytes.Equal(subject, presented.RawIssuer):
 			if issuer, err := x509.ParseCertificate(candidate.DER); err == nil && issuer.CheckSignature(presented.SignatureAlgorithm, presented.RawTBSCertificate, presented.Signature) == nil {
 				best, how = candidate, cause.CAEnrolled
 			}
