@@ -25,6 +25,9 @@ func TestTheExamplesOfTheReferenceAreTrue(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = g.Close() }()
+	if err := speakHTTP(g); err != nil { // the attempt that the reference shows
+		t.Fatal(err)
+	}
 	ran := 0
 	for _, block := range exampleBlock.FindAllStringSubmatch(string(text), -1) {
 		for _, example := range strings.Split("\n"+block[1], "\n$ ")[1:] {

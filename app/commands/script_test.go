@@ -5,11 +5,13 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,6 +21,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"gatehouse/gateway"
+	"gatehouse/gateway/attempt"
 )
 
 // inScript is the key under which a script's gateway is kept.
@@ -59,7 +62,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"fails": fails, "keep": keep, "own": own, "connects": connects,
+			"fails": fails, "keep": keep, "own": own, "connects": connects, "knock": knock, "over": over,
 			"rotate": func(s *testscript.TestScript, _ bool, _ []string) {
 				_, err := s.Value(inScript{}).(*gateway.Gateway).RotateToken(context.Background())
 				s.Check(err)
@@ -138,4 +141,37 @@ func connects(s *testscript.TestScript, _ bool, _ []string) {
 		s.Fatalf("the device does not connect")
 	}
 	s.Check(connected.Error())
+}
+
+// knock speaks HTTP where devices connect.
+func knock(s *testscript.TestScript, _ bool, _ []string) {
+	s.Check(speakHTTP(s.Value(inScript{}).(*gateway.Gateway)))
+}
+
+func speakHTTP(g *gateway.Gateway) error {
+	c, err := net.DialTimeout("tcp", g.Status().MQTTAddr, 5*time.Second)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+	if _, err := c.Write([]byte("GET / HTTP/1.1\r\n\r\n")); err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, c)
+	return err
+}
+
+// over waits until every attempt is over.
+func over(s *testscript.TestScript, _ bool, _ []string) {
+	g := s.Value(inScript{}).(*gateway.Gateway)
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		going := slices.ContainsFunc(g.Attempts().Query(attempt.Filter{}).Attempts, func(a attempt.Attempt) bool { return !a.Done })
+		switch {
+		case !going:
+			return
+		case time.Now().After(deadline):
+			s.Fatalf("an attempt goes on and on")
+		}
+	}
 }

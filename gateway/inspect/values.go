@@ -150,7 +150,7 @@ func textProblem(b []byte) (offset int, rule, reason string) {
 }
 
 var returnCodes = [...]string{
-	"Connection Accepted", "unacceptable protocol version", "identifier rejected", "Server unavailable", "bad user name or password", "not authorized",
+	"Connection Accepted", "Unacceptable protocol version", "Identifier rejected", "Server unavailable", "Bad user name or password", "Not authorized",
 }
 
 // returnCode is one of CONNACK (MQTT 3.1.1, 3.2.2.3).
