@@ -290,11 +290,24 @@ func (a *Attempt) set(tag uint64, v source) bool {
 		a.Server = string(v)
 	case tagInputs:
 		a.Inputs = &Inputs{}
-		return each(v, a.Inputs.set)
+		for len(v) > 0 && ok {
+			var value source
+			if tag, value, v, ok = field(v); ok {
+				ok = a.Inputs.set(tag, value)
+			}
+		}
 	case tagStep:
-		var s Step
-		ok = each(v, s.set)
-		a.Steps = append(a.Steps, s)
+		if a.Steps == nil {
+			a.Steps = make([]Step, 0, 12)
+		}
+		a.Steps = append(a.Steps, Step{})
+		s := &a.Steps[len(a.Steps)-1]
+		for len(v) > 0 && ok {
+			var value source
+			if tag, value, v, ok = field(v); ok {
+				ok = s.set(tag, value)
+			}
+		}
 	case tagResumed:
 		a.Resumed = n != 0
 	case tagPending:
@@ -327,6 +340,7 @@ func (s *Step) set(tag uint64, v source) bool {
 	case stepState:
 		s.State = State(n)
 	case stepFacts:
+		s.Facts = make([]Fact, 0, countFacts(v))
 		for len(v) > 0 && ok {
 			var f Fact
 			var name, value source
@@ -396,16 +410,16 @@ func readPacket(b []byte) (p Packet, ok bool) {
 	return p, true
 }
 
-// each calls set with every field of a message.
-func each(message source, set func(tag uint64, v source) bool) bool {
-	for len(message) > 0 {
-		tag, value, rest, ok := field(message)
-		if !ok || !set(tag, value) {
-			return false
+// countFacts is how many facts a text of names and values holds.
+func countFacts(v source) (facts int) {
+	for n := 0; len(v) > 0; n++ {
+		var ok bool
+		if _, v, ok = counted(v); !ok {
+			break
 		}
-		message = rest
+		facts = (n + 2) / 2
 	}
-	return true
+	return facts
 }
 
 // field takes a field off the beginning.
