@@ -144,6 +144,7 @@ func TestEveryCauseIsToldAndMended(t *testing.T) {
 					g = newGateway(t, *r.settings, 0)
 				}
 				w := newWorld(t, g, "board-"+strconv.Itoa(i))
+				w.alone = r.settings != nil
 				s := r.provoke(w)
 				s = w.masked(s)
 				results[i] = s

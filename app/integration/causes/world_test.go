@@ -32,6 +32,7 @@ import (
 type world struct {
 	*testing.T
 	g      *gateway.Gateway
+	alone  bool // the gateway serves no other row
 	device registry.Device
 	key    registry.Key
 	secret string
@@ -323,12 +324,12 @@ func (w *world) end(a attempt.Attempt, why cause.ID) seen {
 	return seen{said: words.End(why)}
 }
 
-// finding is the one of a kind about the world's device, or about any.
+// finding is the one of a kind about the world's device, or about none when it has the gateway for itself.
 func (w *world) finding(kind cause.ID) (found finding.Finding) {
 	w.Helper()
 	w.eventually("there is a finding "+string(kind), func() bool {
 		for _, f := range w.g.Findings().All() {
-			if f.Kind == kind && (f.DeviceSID == "" || f.DeviceSID == w.device.SID) {
+			if f.Kind == kind && (f.DeviceSID == w.device.SID || f.DeviceSID == "" && w.alone) {
 				found = f
 				return true
 			}
