@@ -228,6 +228,12 @@ func (j *judged) trust(sent, path []*x509.Certificate, roots *x509.CertPool, now
 		j.say(attempt.Bad, "unknown_root", "The chain cannot be verified because of its weak signatures", "", "Issue it anew with SHA-256.")
 		return
 	}
+	for _, c := range path[1:] {
+		if !c.IsCA {
+			j.invalid(x509.CertificateInvalidError{Cert: c, Reason: x509.NotAuthorizedToSign})
+			return
+		}
+	}
 	top := path[len(path)-1]
 	switch {
 	case len(path) == 1 && selfIssued(top):
