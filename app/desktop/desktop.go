@@ -205,7 +205,7 @@ func (p *program) show(g *gateway.Gateway, vault *sim.Vault) {
 	}))
 	f.Add(shell.Devices, "Devices", devicesScreen)
 	f.Add(shell.Attempts, "Attempts", attempts.New(attempts.Params{Fix: fixer, Log: g.Attempts(), Remedy: at.remedy, Registered: registered}))
-	f.Add(shell.Sessions, "Sessions", sessions.New(sessions.Params{Shell: f, Gateway: at}))
+	f.Add(shell.Sessions, "Sessions", sessions.New(sessions.Params{Shell: f, Gateway: at, Tracer: g}))
 	f.Add(shell.Settings, "Settings", settings.New(settings.Params{
 		Shell: f, Gateway: settingsOf{at}, Look: f, Version: p.options.Version,
 	}))

@@ -27,7 +27,9 @@ func (a findingsOf) Active() []findings.Finding {
 			all = append(all, a.shown(f))
 		}
 	}
-	slices.SortStableFunc(all, func(x, y findings.Finding) int { return cmp.Compare(y.State, x.State) })
+	slices.SortStableFunc(all, func(x, y findings.Finding) int {
+		return cmp.Or(cmp.Compare(y.State, x.State), cmp.Compare(min(len(y.Parties), 1), min(len(x.Parties), 1))) // a fight first
+	})
 	return all
 }
 

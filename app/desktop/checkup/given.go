@@ -66,11 +66,12 @@ func newGiven(s *Sheet) *given {
 		kit.NewProse(kit.Run{Text: "Drop files here: certificate, private key, PKCS#12, authority", Type: kit.Quiet}),
 		kit.Flow(6, choose, paste))))
 	g.passRow = labelled("Passphrase", g.passphrase)
-	g.content = kit.Down(14,
+	fields := kit.Down(14,
 		section("What the device has", drop, g.pasting, g.files, g.passRow, labelled("Key SID", g.key), labelled("Secret", g.secret)),
 		section("Where it connects", kit.Across(6, g.hereChip, g.otherChip), container.NewStack(g.target, kit.Sized(0, 30, kit.Clipped(kit.Across(0, g.mine)))), g.round),
-		kit.Down(8, g.warning, kit.Across(10, g.run)),
 	)
+	foot := kit.Inset(10, 10, 0, 0, kit.Down(8, g.warning, kit.Across(10, g.run)))
+	g.content = container.NewBorder(nil, foot, nil, nil, container.NewVScroll(kit.Inset(0, 10, 0, 0, fields)))
 	g.aim(true)
 	return g
 }

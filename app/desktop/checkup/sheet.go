@@ -48,7 +48,7 @@ func New(p Params) *Sheet {
 	head := container.NewBorder(nil, nil, nil, kit.Across(0, shut), kit.Down(4,
 		kit.Clipped(kit.NewText("Check credentials", kit.Type{Size: 18, Color: kit.Ink, Bold: true})),
 		kit.NewProse(kit.Run{Text: "What does the device see? This tries what it would do, with what it has. Nothing is kept.", Type: kit.Quiet})))
-	body := kit.Columns(18, []float32{1, 1}, container.NewVScroll(kit.Inset(0, 10, 0, 0, s.given.content)), s.course.content)
+	body := kit.Columns(18, []float32{1, 1}, s.given.content, s.course.content)
 	panel := kit.Panel(kit.Surface, kit.Line, 20, container.NewBorder(kit.Inset(0, 0, 14, 0, head), nil, nil, nil, body))
 	s.content = container.New(sheetLayout{}, panel)
 	s.given.show()

@@ -34,6 +34,8 @@ type history struct {
 	chosen uint64
 	shown  attempt.Attempt
 	drawn  string // what the card shows
+
+	findings int // shown above, while nothing is chosen
 }
 
 func newHistory(d *detail) *history {
@@ -116,12 +118,18 @@ func (v *history) show(f *facts) {
 	v.table.SetRows(f.attempts)
 	toggle(v.none, len(f.attempts) == 0)
 	v.found.Set(f.findings)
-	if v.above.Hidden != (len(f.findings) == 0) {
-		v.above.Hidden = len(f.findings) == 0
-		v.view.Refresh()
-	}
+	v.makeRoom(len(f.findings))
 	if v.chosen != 0 {
 		v.read() // it may have grown, or been fixed
+	}
+}
+
+// makeRoom shows the findings while there are some, and no attempt needs their place.
+func (v *history) makeRoom(findings int) {
+	v.findings = findings
+	if hidden := findings == 0 || v.chosen != 0; hidden != v.above.Hidden {
+		v.above.Hidden = hidden
+		v.view.Refresh()
 	}
 }
 
@@ -132,6 +140,7 @@ func (v *history) choose(id uint64) {
 	}
 	v.chosen = id
 	v.drawn = ""
+	v.makeRoom(v.findings)
 	if id == 0 {
 		v.below.Hide()
 		v.view.Refresh()

@@ -269,7 +269,10 @@ func TestFindingsTakeAPartOfTheScreenAndNoMoreAndGoWhenDismissed(t *testing.T) {
 	from.version++
 	s.tick()
 	require.NotContains(t, s.texts(), "Nothing to worry about")
-	require.Contains(t, s.texts(), "9 findings")
+	require.Contains(t, s.texts(), "9 findings: A clock is far off", "folded where room is scarce")
+	require.InDelta(t, calm, s.screen.around.content.Size().Height, 1)
+	shelltest.Press(t, s.screen.found.content, "Show")
+	require.Contains(t, s.texts(), "9 findings Fold")
 	full := s.screen.around.content.Size().Height
 	require.Less(t, full, calm, "the picture makes room")
 	require.Greater(t, full, calm/2, "but stays")
