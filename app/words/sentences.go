@@ -86,7 +86,7 @@ var sentences = map[cause.ID]sentence{
 		"Nothing was sent", "The connection was opened, but nothing was sent.", "", "Check that the client starts TLS; a port check looks like this too.",
 	},
 	cause.HandshakeFailed: {
-		"Handshake failed", "The TLS handshake failed.", "", "Unfold the handshake for what each side said.",
+		"Handshake failed", "The TLS handshake failed.", "{alert}", "Unfold the handshake for what each side said.",
 	},
 	cause.HandshakeTimeout: {
 		"Handshake took too long", "The TLS handshake did not finish within 10 seconds.", "", "Check the network, or whether the device is too slow for its key.",
@@ -131,6 +131,41 @@ var sentences = map[cause.ID]sentence{
 	cause.MalformedConnect: {
 		"CONNECT is malformed", "The CONNECT packet breaks the protocol at byte {offset}.", "Rule {rule}: {reason}.", "Correct the client, or update its MQTT library.",
 	},
+	cause.PlainWebSocket: {
+		"Speaks WebSocket, not MQTT", "This was a request for MQTT over WebSocket.", "This gateway speaks MQTT over TLS alone.",
+		"Change the client’s address from ws:// or wss:// to mqtts://.",
+	},
+	cause.SpeaksSSH: {
+		"Speaks SSH, not MQTT", "This was an SSH client, not MQTT over TLS.", "", "Check the port: SSH usually listens on 22.",
+	},
+	cause.ProxyHeader: {
+		"Starts with a proxy’s header", "A load balancer put the header of the PROXY protocol in front of the connection.", "This gateway does not take it.",
+		"Turn the PROXY protocol off where the load balancer forwards to this port.",
+	},
+	cause.SSL2: {
+		"Speaks SSL 2.0", "The device opens with SSL 2.0.", "It is broken since long ago; the gateway speaks TLS 1.2 and 1.3.",
+		"Turn TLS 1.2 or 1.3 on in the client, and the compatibility with SSL 2.0 off.",
+	},
+	cause.SSL3: {
+		"Speaks SSL 3.0", "The device offers nothing newer than SSL 3.0.", "It is broken since long ago; the gateway speaks TLS 1.2 and 1.3.",
+		"Turn TLS 1.2 or 1.3 on in the client.",
+	},
+	cause.ClosedInHandshake: {
+		"Left after the gateway’s certificate", "The device closed the connection once it had the gateway’s certificate, and said nothing.",
+		"Most often it does not trust it: some TLS stacks send no alert then.", "Check the device’s log, and that root.pem is installed on it.",
+	},
+	cause.ServerCertificateExpired: {
+		"Takes the gateway’s certificate for expired", "The device takes the gateway’s certificate for expired.",
+		"The gateway renews it in time, so the device’s clock is most likely wrong.", "Set the device’s clock, by NTP or at its start, before it connects.",
+	},
+	cause.ServerCertificateRefused: {
+		"Cannot use the gateway’s certificate", "The device cannot use the gateway’s certificate.", "Its TLS stack lacks what the certificate needs, or holds it for revoked.",
+		"Turn on ECDSA with P-256, or RSA with SHA-256, in the device’s TLS stack.",
+	},
+	cause.HandshakeRefused: {
+		"Device broke the handshake off", "The device found nothing in the handshake that it could go on with.", "",
+		"Unfold the handshake for its alert, and compare suites and groups in the device’s TLS settings.",
+	},
 	cause.InternalError: {
 		"Gateway fault", "The gateway failed while it served this connection.", "Only this connection ended.", "Please report this with the attempt’s details.",
 	},
@@ -152,6 +187,15 @@ var warnings = map[cause.ID][2]string{
 	cause.CertificateNotYetValid: {"Certificate is not valid yet", "accepted all the same; check the clocks"},
 	cause.WeakKey:                {"Weak key", "an RSA key of less than 2048 bits; P-256 is safer and lighter"},
 	cause.CredentialsIgnored:     {"User name and password ignored", "a certificate was presented, and it alone counts"},
+
+	cause.BelievedConnected:      {"Device believed that it was connected", "with TLS 1.3 it had finished the handshake before the gateway could refuse"},
+	cause.CertificateExpiresSoon: {"Certificate expires soon", "expiry is not judged here, but by others it is"},
+	cause.HeavyKey:               {"Key is heavier than need be", "P-256 is as safe, smaller on the wire and quicker on a small board"},
+	cause.LargeChain:             {"Many bytes of certificates", "the device’s own certificate is all that is looked at; what else it sends costs it time and memory"},
+	cause.KeepaliveShort:         {"Keepalive is short", "each PINGREQ wakes the radio; minutes are usual"},
+	cause.KeepaliveOff:           {"Keepalive is off", "a device that vanishes without a word stays connected here until the network says otherwise"},
+	cause.NameNotSent:            {"No server name was sent", "the address is not in the gateway’s certificate: a device that checks names would have left"},
+	cause.NameNotInCertificate:   {"Server name is not in the certificate", "the device accepted it all the same, so it does not check names"},
 
 	cause.SystemTopic:          {"Topic begins with $", "nothing can be published or subscribed there"},
 	cause.NotSyncTopic:         {"Not a Sync topic", "Settings allow topics below sync/ only"},

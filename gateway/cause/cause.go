@@ -67,6 +67,19 @@ const (
 	MalformedConnect       ID = "malformed_connect"
 )
 
+// No CONNACK was sent: what the first bytes were, and what the device said of the handshake.
+const (
+	PlainWebSocket           ID = "plain_websocket"            // an HTTP request to speak WebSocket
+	SpeaksSSH                ID = "speaks_ssh"                 // the greeting of an SSH client
+	ProxyHeader              ID = "proxy_header"               // the PROXY protocol of a load balancer
+	SSL2                     ID = "ssl2"                       // a ClientHello of SSL 2.0
+	SSL3                     ID = "ssl3"                       // nothing newer than SSL 3.0
+	ClosedInHandshake        ID = "closed_in_handshake"        // the device left without an alert, once it had the server's certificate
+	ServerCertificateExpired ID = "server_certificate_expired" // the device's alert: certificate_expired
+	ServerCertificateRefused ID = "server_certificate_refused" // the device's alert: unsupported_certificate or certificate_revoked
+	HandshakeRefused         ID = "handshake_refused"          // the device's alert: handshake_failure and the like
+)
+
 // Warnings: the attempt went on, but somebody should know.
 const (
 	WillDiscarded          ID = "will_discarded"
@@ -74,6 +87,18 @@ const (
 	CertificateNotYetValid ID = "certificate_not_yet_valid"
 	WeakKey                ID = "weak_key"
 	CredentialsIgnored     ID = "credentials_ignored" // a key was sent beside a certificate
+)
+
+// Remarks: nothing is wrong, but it could be lighter, safer, or last longer.
+const (
+	BelievedConnected      ID = "believed_connected"       // TLS 1.3: the device had finished its side when the gateway refused
+	CertificateExpiresSoon ID = "certificate_expires_soon" // within 30 days
+	HeavyKey               ID = "heavy_key"                // RSA, P-384 or P-521, where P-256 is lighter
+	LargeChain             ID = "large_chain"              // the device sends more than 4 KiB or 3 certificates
+	KeepaliveShort         ID = "keepalive_short"          // below 10 s
+	KeepaliveOff           ID = "keepalive_off"            // 0
+	NameNotSent            ID = "name_not_sent"            // no SNI, and the address is not in the server's certificate
+	NameNotInCertificate   ID = "name_not_in_certificate"  // the SNI is not in the server's certificate
 )
 
 // Reports on a connected device: what it asked for had no effect, or not the whole, and MQTT has no way to tell it.

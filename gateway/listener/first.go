@@ -1,16 +1,10 @@
 package listener
 
 import (
-	"bytes"
-	"encoding/hex"
-	"errors"
 	"io"
 	"net"
 	"sync"
 	"time"
-
-	"gatehouse/gateway/attempt"
-	"gatehouse/gateway/cause"
 )
 
 const (
@@ -24,6 +18,9 @@ const (
 	tellingWait  = 300 * time.Millisecond
 )
 
+// longestHello bounds what is kept of a ClientHello; crypto/tls takes 64 KiB, and none that is meant well has that many.
+const longestHello = 16 << 10
+
 // wireConn is the socket below TLS. It gives back the bytes that were read to find out what the peer speaks. During the
 // handshake it notes plain alerts in both directions, because crypto/tls does not say which one it sent, and not always
 // which one it got.
@@ -31,6 +28,8 @@ type wireConn struct {
 	net.Conn
 	ahead   []byte  // read, not yet given to TLS
 	pool    *[]byte // the memory of ahead
+	hello   []byte  // what came until the ClientHello was understood
+	keeping bool    // hello is being added to
 	in, out *alertWatch
 }
 
@@ -42,22 +41,33 @@ func (c *wireConn) Read(b []byte) (int, error) {
 		if c.in != nil {
 			c.in.follow(b[:n])
 		}
+		if c.keeping && len(c.hello) < longestHello {
+			c.hello = append(c.hello, b[:n]...)
+		}
 		return n, err
 	}
 	n := copy(b, c.ahead)
 	if c.in != nil {
 		c.in.follow(b[:n])
 	}
-	if c.ahead = c.ahead[n:]; len(c.ahead) == 0 {
+	if c.ahead = c.ahead[n:]; len(c.ahead) == 0 && !c.keeping {
 		c.release()
 	}
 	return n, nil
 }
 
+// understood says that crypto/tls could read the ClientHello.
+func (c *wireConn) understood() {
+	c.keeping, c.hello = false, nil
+	if len(c.ahead) == 0 {
+		c.release()
+	}
+}
+
 func (c *wireConn) release() {
 	if c.pool != nil {
 		firstBuffers.Put(c.pool)
-		c.pool, c.ahead = nil, nil
+		c.pool, c.ahead, c.hello = nil, nil, nil
 	}
 }
 
@@ -90,6 +100,7 @@ func (c *wireConn) peek() (isTLS bool, err error) {
 	}
 	c.ahead = buffer[:n]
 	if buffer[0] == recordHandshake {
+		c.hello, c.keeping = c.ahead, true
 		return true, nil
 	}
 	if n < tellingBytes {
@@ -98,65 +109,4 @@ func (c *wireConn) peek() (isTLS bool, err error) {
 		c.ahead = buffer[:n+more]
 	}
 	return false, nil
-}
-
-// What first bytes look like, beside TLS.
-const (
-	looksMQTT    = "MQTT without TLS"
-	looksHTTP    = "HTTP"
-	looksSSL2    = "SSL 2.0"
-	looksUnknown = "unknown"
-)
-
-var httpMethods = [][]byte{
-	[]byte("GET "), []byte("POST "), []byte("PUT "), []byte("HEAD "), []byte("DELETE "), []byte("OPTIONS "), []byte("PATCH "),
-	[]byte("CONNECT "), []byte("TRACE "), []byte("PRI * HTTP/2"),
-}
-
-// classify names what is not TLS.
-func classify(b []byte) (looks string, code attempt.Code, why cause.ID) {
-	for _, method := range httpMethods {
-		if bytes.HasPrefix(b, method) {
-			return looksHTTP, attempt.TCP, cause.PlaintextHTTP
-		}
-	}
-	head := b[:min(len(b), tellingBytes)]
-	switch {
-	case b[0]>>4 == 1 && (bytes.Contains(head, []byte("MQTT")) || bytes.Contains(head, []byte("MQIsdp"))), b[0] == 0x10 && len(b) < tellingBytes:
-		return looksMQTT, attempt.TCP, cause.Plaintext
-	case len(b) > 2 && b[0]&0x80 != 0 && b[2] == 1: // a ClientHello of RFC 6101, appendix E
-		return looksSSL2, attempt.TLS, cause.TLSVersion
-	}
-	return looksUnknown, attempt.TCP, cause.NotTLS
-}
-
-// httpAnswer is for the browser or script that took the port for a web server; no device speaks HTTP.
-const httpAnswer = "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n" +
-	"This port speaks MQTT over TLS, not HTTP.\n"
-
-// refusePlain records what was sent instead of TLS. A plaintext peer gets no MQTT service.
-func (a *arrival) refusePlain() {
-	sent := a.conn.ahead
-	looks, code, why := classify(sent)
-	shown := hex.EncodeToString(sent[:min(len(sent), shownBytes)])
-	a.rec.Step(attempt.FirstBytes, attempt.Bad, attempt.F("looks_like", looks), attempt.F("hex", shown))
-	if why == cause.PlaintextHTTP {
-		_ = a.conn.SetWriteDeadline(time.Now().Add(answerTimeout))
-		_, _ = io.WriteString(a.conn.Conn, httpAnswer)
-	}
-	a.conn.release()
-	a.rec.Decide(code, why)
-	a.lingerAndClose()
-	a.rec.End(why, byGateway, nil)
-}
-
-// refuseSilent records a peer that sent nothing at all.
-func (a *arrival) refuseSilent(err error) {
-	by := byGateway
-	if errors.Is(err, io.EOF) {
-		by, err = byDevice, nil
-	}
-	a.rec.Decide(attempt.TCP, cause.NothingSent)
-	a.close()
-	a.rec.End(cause.NothingSent, by, err)
 }

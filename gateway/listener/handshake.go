@@ -22,6 +22,7 @@ func observe(hello *tls.ClientHelloInfo, answer pki.Answer, err error) {
 		return
 	}
 	a.greeted = true
+	a.conn.understood()
 	a.serverName = hello.ServerName
 	if a.serverName != "" {
 		a.rec.Identify(func(at *attempt.Attempt) { at.ServerName = a.serverName })

@@ -306,7 +306,7 @@ func TestWhatIsNotTLSIsNamedAndGetsNoService(t *testing.T) {
 		"half MQTT":  {"\x10", cause.Plaintext, attempt.TCP, ""},
 		"HTTP":       {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", cause.PlaintextHTTP, attempt.TCP, "HTTP/1.0 400"},
 		"garbage":    {"\xde\xad\xbe\xef and more of it, at length", cause.NotTLS, attempt.TCP, ""},
-		"SSL 2.0":    {"\x80\x2e\x01\x03\x01\x00\x15\x00\x00\x00\x10\x01\x00\x80\x03\x00", cause.TLSVersion, attempt.TLS, ""},
+		"SSL 2.0":    {"\x80\x2e\x01\x03\x01\x00\x15\x00\x00\x00\x10\x01\x00\x80\x03\x00", cause.SSL2, attempt.TLS, ""},
 		"false TLS":  {"\x16 hello, this is no record", cause.NotTLS, attempt.TCP, ""},
 		"byte stray": {"\x00", cause.NotTLS, attempt.TCP, ""},
 	} {
