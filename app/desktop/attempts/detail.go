@@ -77,6 +77,12 @@ func stateColor(s attempt.State) kit.Color {
 	return kit.Good
 }
 
+// The tabs, by their place.
+const (
+	tabTimeline = iota
+	tabPackets
+)
+
 // detail is the right side: the verdict above the tabs.
 type detail struct {
 	screen   *Screen
@@ -142,7 +148,7 @@ func (d *detail) show(v view) {
 	d.foldLabel()
 	d.none.Hide()
 	d.body.Show()
-	if d.tab == 1 && (before.id != v.id || len(before.attempt.Packets) != len(v.attempt.Packets)) {
+	if d.tab == tabPackets && (before.id != v.id || len(before.attempt.Packets) != len(v.attempt.Packets)) {
 		d.listPackets()
 	}
 }
@@ -154,7 +160,7 @@ func (d *detail) foldLabel() {
 		label = "Fold all"
 	}
 	d.unfold.SetLabel(label)
-	d.unfold.Hidden = d.tab != 0
+	d.unfold.Hidden = d.tab != tabTimeline
 	d.head.Refresh()
 }
 
@@ -162,7 +168,7 @@ func (d *detail) foldLabel() {
 func (d *detail) turn() {
 	d.scroll.Show()
 	d.bytes.Hide()
-	if d.tab == 1 {
+	if d.tab == tabPackets {
 		d.scroll.Hide()
 		d.bytes.Show()
 		d.listPackets()

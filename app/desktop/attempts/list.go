@@ -8,6 +8,7 @@ import (
 
 	"gatehouse/app/desktop/kit"
 	"gatehouse/app/desktop/shell"
+	"gatehouse/app/words"
 	"gatehouse/gateway/sid"
 )
 
@@ -111,7 +112,8 @@ func newEmptyState(s *Screen) *emptyState {
 		s.search.Entry.SetText("")
 		s.ask(func(q *query) { q.choice, q.text, q.about = "all", "", "" })
 	})
-	e.content = container.NewStack(kit.Centred(360, kit.Down(10, e.title, e.detail, kit.Across(8, e.add, e.all))))
+	check := kit.NewButton("Check credentials", kit.Secondary, func() { s.shell.Check() })
+	e.content = container.NewStack(kit.Centred(360, kit.Down(10, e.title, e.detail, kit.Across(8, e.add, e.all, check))))
 	e.content.Hide()
 	return e
 }
@@ -133,6 +135,9 @@ func (e *emptyState) set(on bool, q query) {
 func aboutLabel(about string) string {
 	if sid.Valid(sid.Device, about) {
 		return "Device " + sid.Short(about)
+	}
+	if isThumbprint(about) {
+		return "Certificate " + words.Thumbprint(about)
 	}
 	return "Credential " + sid.Short(about)
 }

@@ -54,6 +54,8 @@ func (q query) filter() attempt.Filter {
 	switch {
 	case sid.Valid(sid.Device, q.about):
 		f.DeviceSID = q.about
+	case isThumbprint(q.about):
+		f.Thumbprint = q.about
 	case q.about != "":
 		f.CredentialSID = q.about
 	}
@@ -84,10 +86,10 @@ func (q query) asked(key string) (next query, ok bool) {
 	switch {
 	case key == RefusedKey:
 		next.choice = "refused"
-	case sid.Valid(sid.Device, key), sid.Valid(sid.Key, key), sid.Valid(sid.Certificate, key):
+	case sid.Valid(sid.Device, key), sid.Valid(sid.Key, key), sid.Valid(sid.Certificate, key), isThumbprint(key):
 		next.about = key
 	default:
-		id, err := strconv.ParseUint(key, 10, 64)
+		id, err := strconv.ParseUint(strings.TrimSuffix(key, packetsSuffix), 10, 64)
 		if err != nil {
 			return q, false
 		}
@@ -95,6 +97,14 @@ func (q query) asked(key string) (next query, ok bool) {
 		next.selected = id
 	}
 	return next, true
+}
+
+// packetsSuffix is what shell.PacketsKey adds to an attempt's number.
+const packetsSuffix = "/packets"
+
+// isThumbprint reports whether a key is a certificate's SHA-256, in hex.
+func isThumbprint(key string) bool {
+	return len(key) == 64 && strings.Trim(strings.ToLower(key), "0123456789abcdef") == ""
 }
 
 // placeholder of the list when nothing passes the filter.

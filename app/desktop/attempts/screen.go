@@ -5,6 +5,7 @@ package attempts
 
 import (
 	"strconv"
+	"strings"
 	"sync"
 
 	"fyne.io/fyne/v2"
@@ -95,7 +96,8 @@ func (s *Screen) Selected() string {
 	return ""
 }
 
-// Show implements shell.Screen: an attempt's number selects it; a SID, CodeKey or RefusedKey filters.
+// Show implements shell.Screen: an attempt's number selects it, and shows its packets when the key says so; a SID, a
+// certificate's thumbprint, CodeKey or RefusedKey filters.
 func (s *Screen) Show(key string) {
 	if key == "" {
 		return
@@ -109,7 +111,10 @@ func (s *Screen) Show(key string) {
 	}
 	s.search.Entry.SetText(next.text)
 	s.ask(func(q *query) { *q = next })
-	s.table.Select(key) // at once, when it is listed already
+	s.table.Select(strings.TrimSuffix(key, packetsSuffix)) // at once, when it is listed already
+	if strings.HasSuffix(key, packetsSuffix) {
+		s.detail.tabs.Choose(tabPackets)
+	}
 }
 
 // wanted is what the user wants to see.

@@ -13,6 +13,7 @@ import (
 
 	"gatehouse/app/desktop/fix"
 	"gatehouse/app/desktop/kit"
+	"gatehouse/app/desktop/shell"
 	"gatehouse/app/desktop/shelltest"
 	"gatehouse/app/remedy"
 	"gatehouse/gateway/attempt"
@@ -243,4 +244,28 @@ func TestTheReportHoldsTheCauseAndTheSteps(t *testing.T) {
 	require.Contains(t, report, "5 Not authorized")
 	require.Contains(t, report, "meter is disabled.")
 	require.Contains(t, report, "| CONNECT |")
+}
+
+func TestOtherScreensLeadToACertificatesAttemptsAndToPackets(t *testing.T) {
+	s := newStage(t)
+	s.attempts(1, 0, cause.Accepted, "lamp")
+	id := s.attempts(1, 4, cause.UnknownCertificate, "meter")
+	thumbprint := strings.Repeat("ab", 32)
+	s.log.Begin("192.168.1.7:1", "127.0.0.1:8883").Identify(func(a *attempt.Attempt) { a.Thumbprint, a.DeviceName = thumbprint, "door" })
+	s.screen.Show(strings.ToUpper(thumbprint))
+	s.tick()
+	require.Equal(t, []string{"door …"}, s.listed())
+	require.Contains(t, shelltest.Texts(s.screen.about), "Certificate ABABAB…ABAB")
+	tap(s.screen.about)
+	s.tick()
+	s.screen.Show(shell.PacketsKey(id))
+	s.tick()
+	require.Equal(t, id, s.screen.wanted().selected)
+	require.Contains(t, shelltest.Texts(s.screen.detail.content), "0000  10 02 68 69")
+}
+
+func TestCredentialsCanBeCheckedBeforeAnyDeviceTries(t *testing.T) {
+	s := newStage(t)
+	shelltest.Press(t, s.screen.Content(), "Check credentials")
+	require.Len(t, s.shell.Checks, 1)
 }
