@@ -12,8 +12,14 @@ func (s Source) ForFinding(f finding.Finding, newest attempt.Attempt) (Remedy, b
 	switch f.Kind {
 	case cause.TakeoverFight:
 		return another(s, f.DeviceSID)
-	case cause.WeakKey, cause.CertificateExpired, cause.CertificateNotYetValid:
+	case cause.WeakKey, cause.HeavyKey, cause.CertificateExpired, cause.CertificateExpiresSoon, cause.CertificateNotYetValid:
 		return copyGenerate(s, attempt.Attempt{DeviceName: f.DeviceName})
+	case cause.KeepaliveShort, cause.KeepaliveOff:
+		return copyOption("-k 60")(s, newest)
+	case cause.NameNotInCertificate:
+		return nameServer(s, newest)
+	case cause.NameNotSent:
+		return copyAddress(s, newest)
 	case cause.IgnoresCode, cause.SameFailure:
 		if newest.Cause == "" {
 			newest = attempt.Attempt{Code: attempt.TLS, Cause: cause.ID(f.Fact("cause")), DeviceSID: f.DeviceSID, DeviceName: f.DeviceName, CredentialSID: f.CredentialSID}

@@ -98,6 +98,8 @@ var fixes = map[cause.ID]func(Source, attempt.Attempt) (Remedy, bool){
 	cause.MQTT5:               copyOption("-V mqttv311"),
 	cause.UnsupportedProtocol: copyOption("-V mqttv311"),
 	cause.TLSVersion:          copyOption("--tls-version tlsv1.2"),
+	cause.SSL2:                copyOption("--tls-version tlsv1.2"),
+	cause.SSL3:                copyOption("--tls-version tlsv1.2"),
 
 	cause.NoCredential:    keyForNamed,
 	cause.UserNotKeySID:   rightUser,
@@ -115,7 +117,9 @@ var fixes = map[cause.ID]func(Source, attempt.Attempt) (Remedy, bool){
 	cause.NoService:      allow,
 
 	cause.Plaintext:              copyAddress,
+	cause.PlainWebSocket:         copyAddress,
 	cause.UntrustedRoot:          saveRoot,
+	cause.ClosedInHandshake:      saveRoot,
 	cause.ClosedBeforeConnect:    saveRoot,
 	cause.WrongServerName:        nameServer,
 	cause.CertificateMalformed:   copyGenerate,

@@ -155,7 +155,7 @@ var sentences = map[cause.ID]sentence{
 		"Most often it does not trust it: some TLS stacks send no alert then.", "Check the device’s log, and that root.pem is installed on it.",
 	},
 	cause.ServerCertificateExpired: {
-		"Takes the gateway’s certificate for expired", "The device takes the gateway’s certificate for expired.",
+		"Says the certificate has expired", "The device takes the gateway’s certificate for expired.",
 		"The gateway renews it in time, so the device’s clock is most likely wrong.", "Set the device’s clock, by NTP or at its start, before it connects.",
 	},
 	cause.ServerCertificateRefused: {

@@ -85,10 +85,7 @@ func warningWords(s attempt.Step, _ attempt.Attempt) (string, string) {
 func handshakeWords(s attempt.Step, _ attempt.Attempt) (string, string) {
 	if s.State == attempt.Bad {
 		said := s.Fact("error")
-		if alert := s.Fact("alert"); alert != "" {
-			said = join("the "+s.Fact("alert_from")+" said “"+strings.ReplaceAll(alert, "_", " ")+"”", said)
-		}
-		return "Handshake failed", said
+		return "Handshake failed", join(alertSaid(s), said)
 	}
 	resumed := ""
 	if s.Fact("resumed") == "yes" {
@@ -149,6 +146,32 @@ func endSentence(why cause.ID, s attempt.Step) string {
 		return "The device’s side reset the connection: it restarted, crashed, or lost its network."
 	}
 	return End(why)
+}
+
+// ending is how a session ended, in a sentence with what is recorded of it.
+func ending(a attempt.Attempt) string {
+	s := stepOf(a, attempt.Ended)
+	sentence := endSentence(a.End, s)
+	detail := ""
+	switch a.End {
+	case cause.TakenOver:
+		detail = labelled("from", s.Fact("new_remote"))
+		if id := s.Fact("new_client_id"); id != "" {
+			detail = strings.TrimSpace(detail + ", client ID “" + id + "”")
+		}
+	case cause.KeepaliveExpired:
+		if silent := took(s.Fact("silent_for")); silent != "" {
+			detail = silent + " without a packet, at a keepalive of " + stepOf(a, attempt.Connect).Fact("keepalive") + " s"
+		}
+	case cause.MalformedPacket:
+		if rule := s.Fact("rule"); rule != "" {
+			detail = "at byte " + s.Fact("offset") + " it breaks " + rule
+		}
+	}
+	if detail == "" {
+		return sentence
+	}
+	return strings.TrimSuffix(sentence, ".") + ": " + detail + "."
 }
 
 // endDetail is what an end came after.

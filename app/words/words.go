@@ -116,7 +116,7 @@ func explainAccepted(e *Explanation, a attempt.Attempt) {
 		e.Short, e.Cause = "New session", name+" connected with a new session."
 	}
 	if a.End != "" && !a.Live {
-		e.More = End(a.End)
+		e.More = ending(a)
 	}
 }
 
@@ -185,7 +185,16 @@ func filler(a attempt.Attempt) *strings.Replacer {
 		"{offset}", orUnknown(ended.Fact("offset")),
 		"{rule}", orUnknown(ended.Fact("rule")),
 		"{reason}", orUnknown(ended.Fact("reason")),
+		"{alert}", alertSentence(a),
 	)
+}
+
+// alertSentence is the alert that ended a handshake, as a sentence; empty when there was none.
+func alertSentence(a attempt.Attempt) string {
+	if said := alertSaid(stepOf(a, attempt.Handshake)); said != "" {
+		return upperFirst(said) + "."
+	}
+	return ""
 }
 
 func orUnknown(s string) string {
