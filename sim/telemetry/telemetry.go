@@ -4,9 +4,6 @@
 package telemetry
 
 import (
-	"encoding"
-	"fmt"
-	"strings"
 	"time"
 
 	"gatehouse/sim/script"
@@ -30,30 +27,6 @@ const (
 	MostRows      = 100_000 // of a CSV file
 	MaxPayload    = 256 << 10
 )
-
-// Duration is a time.Duration that is written as "1.5s" in files.
-type Duration time.Duration
-
-var _ interface {
-	encoding.TextMarshaler
-	fmt.Stringer
-} = Duration(0)
-
-// String writes it as time.Duration does.
-func (d Duration) String() string { return time.Duration(d).String() }
-
-// MarshalText writes it as time.Duration does.
-func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
-
-// UnmarshalText reads what time.ParseDuration reads.
-func (d *Duration) UnmarshalText(text []byte) error {
-	v, err := time.ParseDuration(strings.TrimSpace(string(text)))
-	if err != nil {
-		return fmt.Errorf("%q is not a duration: write it as 500ms, 2s or 1m30s", text)
-	}
-	*d = Duration(v)
-	return nil
-}
 
 // Report is one message that a device sends again and again.
 type Report struct {
