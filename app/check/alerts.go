@@ -56,8 +56,8 @@ var alertWords = map[alert][3]string{
 	alertUnrecognizedName:     {"unrecognized_name", "the server has no certificate for the name by which it was called", "Use the name that the server is set up for; an address does not do there."},
 	113:                       {"bad_certificate_status_response", "the server did not accept a certificate status", ""},
 	115:                       {"unknown_psk_identity", "the server does not know the shared key’s name: it wants TLS with a pre-shared key", "Use a listener of the server with certificates."},
-	alertCertificateRequired:  {"certificate_required", "the server wants a client certificate", "Give one: --cert and --key."},
-	alertNoProtocol:           {"no_application_protocol", "the server shares none of the protocols offered with ALPN", "Leave --alpn out, or offer what the server wants."},
+	alertCertificateRequired:  {"certificate_required", "the server wants a client certificate", "Give the device’s certificate and key (--cert, --key)."},
+	alertNoProtocol:           {"no_application_protocol", "the server shares none of the protocols offered with ALPN", "Offer the protocol that the server wants, or none (--alpn)."},
 }
 
 // String is the alert's name in RFC 8446.

@@ -238,16 +238,16 @@ func (j *judged) trust(sent, path []*x509.Certificate, roots *x509.CertPool, now
 	switch {
 	case len(path) == 1 && selfIssued(top):
 		j.say(attempt.Bad, "self_signed", "The certificate is self-signed, and not trusted", "“"+files.Subject(top)+"” vouches for itself; anybody can make one like it.",
-			"If you know it to be right, give the certificate itself with --ca.")
+			"If you know it to be right, give the certificate itself as the authority to trust (--ca).")
 	case selfIssued(top):
-		j.say(attempt.Bad, "unknown_root", "The chain ends in an authority that is not trusted", "“"+files.Subject(top)+"” is not among the trusted ones"+lookalike(top, roots)+".", "Give its root with --ca, if you know it to be right.")
+		j.say(attempt.Bad, "unknown_root", "The chain ends in an authority that is not trusted", "“"+files.Subject(top)+"” is not among the trusted ones"+lookalike(top, roots)+".", "Give its root as the authority to trust (--ca), if you know it to be right.")
 	case len(path) == 1:
 		j.say(attempt.Bad, "missing_intermediate", "A certificate of the chain is missing",
 			"The server sent its own certificate alone. It was issued by “"+files.Issuer(top)+"”, which is neither sent nor trusted.",
-			"Have the server send the intermediate certificate after its own. If “"+files.Issuer(top)+"” is a root, give it with --ca.")
+			"Have the server send the intermediate certificate after its own. If “"+files.Issuer(top)+"” is a root, give it as the authority to trust (--ca).")
 	default:
 		j.say(attempt.Bad, "unknown_root", "The chain ends in an authority that is not trusted",
-			"“"+files.Subject(top)+"” was issued by “"+files.Issuer(top)+"”, which is not among the trusted ones"+lookalike(top, roots)+".", "Give that root with --ca, if you know it to be right.")
+			"“"+files.Subject(top)+"” was issued by “"+files.Issuer(top)+"”, which is not among the trusted ones"+lookalike(top, roots)+".", "Give that root as the authority to trust (--ca), if you know it to be right.")
 	}
 }
 

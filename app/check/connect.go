@@ -149,7 +149,7 @@ var codeAdvice = map[int][2]string{
 	2: {"The server does not take the client ID; this gateway says so when the credential does not have the right form: no certificate and no user name, a user name that is no Key SID, or no password.", ""},
 	3: {"The server cannot take the connection now.", ""},
 	4: {"The server does not know this credential, or the secret is wrong.", ""},
-	5: {"The server knows who this is, but does not let it in; on this gateway, because the device is disabled or not deployed. Some servers say so of wrong passwords too.", ""},
+	5: {"The server knows who this is, but does not let it in; on this gateway, because the device is disabled or not deployed. Some servers say so of wrong passwords too.", "Do not try again until the server lets it in; on this gateway, until the device is enabled and deployed."},
 }
 
 // answered reads the CONNACK.

@@ -167,8 +167,10 @@ func (r *run) chain(s *secured) {
 		for _, c := range s.chain {
 			names = append(names, files.Subject(c))
 		}
-		issuer := files.Issuer(s.chain[len(s.chain)-1])
-		step := Step{ID: StepChain, Title: "Server chain", Detail: joined(strings.Join(names, " ← ")+" ← "+issuer, files.KeyName(leaf.PublicKey), "until "+leaf.NotAfter.UTC().Format("2006-01-02"))}
+		if last := s.chain[len(s.chain)-1]; !selfIssued(last) {
+			names = append(names, files.Issuer(last))
+		}
+		step := Step{ID: StepChain, Title: "Server chain", Detail: joined(strings.Join(names, " ← "), files.KeyName(leaf.PublicKey), "until "+leaf.NotAfter.UTC().Format("2006-01-02"))}
 		step.Facts = append(files.CertificateFacts(leaf), facts("names", strings.Join(append(append([]string{}, leaf.DNSNames...), addresses(leaf)...), " "), "sent", strconv.Itoa(len(s.chain)))...)
 		r.step(step, at)
 	}
@@ -243,7 +245,7 @@ func (r *run) notShaken(s *secured, err error, began time.Time) {
 func (r *run) withheld(s *secured, began time.Time) {
 	r.end(ExitTrust, Step{ID: StepTrust, State: attempt.Bad, Title: "Nothing was sent to this server",
 		Detail: "The device’s credential was not sent, because the server has not proved who it is: " + s.judged.reasons() + ".",
-		Advice: "Mend the server or give its root with --ca. Only if you know this server: --insecure sends the credential all the same."}, began)
+		Advice: "Mend the server, or give its root as the authority to trust (--ca). Only if you know this server, send it all the same (--insecure)."}, began)
 }
 
 // refusedAfterwards tells of an alert that came when the handshake seemed finished, as under TLS 1.3, where a client is done

@@ -108,7 +108,7 @@ func (r *run) interrupted() {
 	}
 	r.result.Exit, r.result.Summary = ExitFailure, "The check was interrupted."
 	if r.outer.Err() == nil {
-		r.result.Summary, r.result.Advice = "The time for the whole check was up.", "Allow more with --timeout."
+		r.result.Summary, r.result.Advice = "The time for the whole check was up.", "Allow more time (--timeout)."
 	}
 }
 
@@ -145,7 +145,7 @@ func (r *run) whole() {
 		return
 	}
 	if !s.judged.trusted() {
-		r.step(Step{ID: StepTrust, State: attempt.Warn, Title: "The server has not proved who it is", Detail: "The credential is sent all the same, as asked for with --insecure.", Advice: "Whoever answers there may use the password."}, r.now())
+		r.step(Step{ID: StepTrust, State: attempt.Warn, Title: "The server has not proved who it is", Detail: "The credential is sent all the same, as was asked for.", Advice: "Whoever answers there may use the password."}, r.now())
 	}
 	r.identified(s)
 	r.speak(link{Conn: s.conn, secured: s})
@@ -169,7 +169,7 @@ func (r *run) files() bool {
 		r.step(Step{ID: StepNotice, State: attempt.Warn, Title: "Before anything is sent", Detail: Notice}, began)
 	}
 	if r.o.HasPassword && r.o.User == "" {
-		r.end(ExitUsage, Step{ID: StepTarget, State: attempt.Bad, Title: "There is a password, but no user name", Detail: "MQTT sends none without the other.", Advice: "Give the user name, for this gateway the Key SID, with --user."}, began)
+		r.end(ExitUsage, Step{ID: StepTarget, State: attempt.Bad, Title: "There is a password, but no user name", Detail: "MQTT sends none without the other.", Advice: "Give the user name, for this gateway the Key SID (--user)."}, began)
 		return false
 	}
 	var read []files.File
@@ -275,7 +275,7 @@ func (r *run) plainAllowed() bool {
 	if r.o.User != "" && !r.o.Insecure {
 		r.end(ExitTrust, Step{ID: StepTrust, State: attempt.Bad, Title: "Nothing was sent to this server",
 			Detail: "The user name and password were not sent, because without TLS everybody on the way can read them.",
-			Advice: "Write mqtts:// and the port for MQTT over TLS. Only in a network that you trust: --insecure sends them all the same."}, began)
+			Advice: "Write mqtts:// and the port for MQTT over TLS. Only in a network that you trust, send them all the same (--insecure)."}, began)
 		return false
 	}
 	r.step(Step{ID: StepTrust, State: attempt.Warn, Title: "Without TLS", Detail: "Everybody on the way can read and change what is sent, and nothing proves who the server is.", Advice: "Use mqtts://; this gateway speaks nothing else."}, began)

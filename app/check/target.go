@@ -51,7 +51,7 @@ func parseTarget(text string) (target, error) {
 	}
 	switch {
 	case u.User != nil:
-		return target{}, &TargetError{"the address holds a user name or password, which others could see; give the user name with --user and the password in a file"}
+		return target{}, &TargetError{"the address holds a user name or password, which others could see; give them apart from it (--user, --password-file)"}
 	case u.Hostname() == "":
 		return target{}, &TargetError{"the address has no host; write mqtts://HOST:PORT"}
 	case u.Path != "" && u.Path != "/", u.RawQuery != "", u.Fragment != "":

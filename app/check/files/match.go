@@ -140,7 +140,7 @@ func (m *matcher) mismatch() {
 	}
 	if c.it.IsCA && c.it.BasicConstraintsValid {
 		m.say(attempt.Bad, "authority_certificate", c.file, "“"+Subject(c.it)+"” is the certificate of an authority, and the key is not its own.",
-			"Give the device’s own certificate; the authority’s belongs to --ca, if anywhere.")
+			"Give the device’s own certificate; the authority’s is for verifying others.")
 		return
 	}
 	what := "The key does not belong to the certificate “" + Subject(c.it) + "”."

@@ -28,7 +28,8 @@ const (
 	defaultWidth = 100
 	minWidth     = 40
 	margin       = 22 // where titles begin: time, mark and word stand before them
-	column       = 26 // of a title that shares its line with its detail
+	column       = 28 // of a title that shares its line with its detail
+	narrow       = 24 // columns that a detail must have to stand there
 )
 
 // mark is sign, sign in ASCII, word and colour (ANSI, SGR) of a state.
@@ -52,7 +53,7 @@ func (p *Printer) Step(s check.Step) {
 	switch {
 	case s.Detail == "":
 		p.lines(head, title, "", room)
-	case s.State != attempt.Bad && length(title) < column:
+	case s.State != attempt.Bad && length(title) < column && room-column >= narrow:
 		for i, line := range wrap(p.plain(s.Detail), room-column) {
 			if i == 0 {
 				p.print(head + p.bold(pad(p.plain(title), column)) + line + "\n")
