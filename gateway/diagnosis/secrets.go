@@ -87,26 +87,30 @@ func (s *Secrets) giveBack(n int) {
 // index is what is worked out of the whole registry.
 type index struct {
 	version uint64
+	entries int
 	keys    map[string][]registry.Key // by fleet
 	names   map[string]string         // of devices, to their SIDs
 }
 
-// indexStale bounds how often the index is made anew while the registry changes all the time. What is found in an old one is
-// looked up again before it is told.
-const indexStale = time.Second
+// stale is for how long an index stays in use while the registry changes all the time: 10 µs for each entry, so that making it
+// takes a few hundredths of the time at most, however large it is. What is found in an old one is looked up again before
+// it is told.
+func (i *index) stale() time.Duration { return time.Duration(i.entries) * 10 * time.Microsecond }
 
 func (s *Secrets) look() *index {
 	version, now := s.registry.Version(), s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.index != nil && (s.index.version == version || now.Sub(s.made) < indexStale) {
+	if s.index != nil && (s.index.version == version || now.Sub(s.made) < s.index.stale()) {
 		return s.index
 	}
 	i := &index{version: version, keys: map[string][]registry.Key{}, names: map[string]string{}}
 	for _, key := range s.registry.AllKeys() {
 		i.keys[key.FleetSID] = append(i.keys[key.FleetSID], key)
+		i.entries++
 	}
 	for _, device := range s.registry.Devices() {
+		i.entries++
 		for _, name := range []string{device.FriendlyName, device.UniqueName} {
 			if name != "" {
 				i.names[name] = device.SID

@@ -72,6 +72,18 @@ var connections = []row{
 	{cause: cause.PlaintextHTTP, how: "“GET / HTTP/1.1”", short: "Speaks HTTP, not MQTT", provoke: func(w *world) seen {
 		return w.refusal(w.says("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), cause.PlaintextHTTP)
 	}},
+	{cause: cause.PlainWebSocket, how: "An HTTP request to speak WebSocket", short: "Speaks WebSocket, not MQTT", fix: "Copy the TLS address", provoke: func(w *world) seen {
+		return w.refusal(w.says("GET /mqtt HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n"), cause.PlainWebSocket)
+	}},
+	{cause: cause.SpeaksSSH, how: "The greeting of an SSH client", short: "Speaks SSH, not MQTT", provoke: func(w *world) seen {
+		return w.refusal(w.says("SSH-2.0-OpenSSH_9.6\r\n"), cause.SpeaksSSH)
+	}},
+	{cause: cause.ProxyHeader, how: "“PROXY TCP4 …” before anything else", short: "Starts with a proxy’s header", provoke: func(w *world) seen {
+		return w.refusal(w.says("PROXY TCP4 192.0.2.1 192.0.2.2 56324 8883\r\n"), cause.ProxyHeader)
+	}},
+	{cause: cause.SSL2, how: "A ClientHello of SSL 2.0", short: "Speaks SSL 2.0", fix: "Copy the mosquitto option", provoke: func(w *world) seen {
+		return w.refusal(w.says("\x80\x2e\x01\x00\x02\x00\x15\x00\x00\x00\x10\x01\x00\x80\x03\x00"), cause.SSL2)
+	}},
 	{cause: cause.NotTLS, how: "Bytes that are neither TLS nor MQTT", short: "Not TLS", provoke: func(w *world) seen {
 		return w.refusal(w.says("\xde\xad\xbe\xef and more of it, at length"), cause.NotTLS)
 	}},
