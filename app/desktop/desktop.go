@@ -32,11 +32,13 @@ import (
 	"gatehouse/app/desktop/settings"
 	"gatehouse/app/desktop/shell"
 	"gatehouse/app/desktop/state"
+	"gatehouse/app/desktop/timeline"
 	"gatehouse/app/desktop/wizard"
 	"gatehouse/app/onboard"
 	"gatehouse/assets"
 	"gatehouse/gateway"
 	"gatehouse/gateway/attempt"
+	"gatehouse/gateway/sid"
 	"gatehouse/sim"
 )
 
@@ -245,7 +247,18 @@ func (p *program) onboard(at *adapter) {
 }
 
 // timeline is how the steps of an attempt are shown outside of the screen of attempts.
-func (p *program) timeline() mend.Timeline { return mend.NewSteps(p.frame.Copy) }
+func (p *program) timeline() mend.Timeline {
+	return timeline.New(timeline.Actions{Copy: p.frame.Copy, Lead: p.lead})
+}
+
+// lead goes to what a link names.
+func (p *program) lead(key string) {
+	if sid.Valid(sid.Device, key) {
+		p.frame.Go(shell.Devices, key)
+		return
+	}
+	p.frame.Go(shell.Attempts, key)
+}
 
 func (p *program) startDemo(g *gateway.Gateway) {
 	if !p.options.Demo {

@@ -10,8 +10,8 @@ import (
 	"fyne.io/fyne/v2/container"
 
 	"gatehouse/app/desktop/kit"
-	"gatehouse/app/desktop/look"
 	"gatehouse/app/desktop/shell"
+	"gatehouse/app/desktop/timeline"
 	"gatehouse/app/remedy"
 	"gatehouse/app/words"
 	"gatehouse/gateway/attempt"
@@ -24,7 +24,7 @@ type view struct {
 	found   bool
 	attempt attempt.Attempt
 	words   words.Explanation
-	steps   []step
+	steps   timeline.Steps
 	remedy  remedy.Remedy
 	fixable bool
 }
@@ -39,7 +39,7 @@ func (s *Screen) look(id uint64) view {
 		return v
 	}
 	v.words = words.Explain(v.attempt)
-	v.steps = steps(v.attempt)
+	v.steps = timeline.Prepare(v.attempt)
 	v.remedy, v.fixable = s.p.Remedy(v.attempt)
 	return v
 }
@@ -53,28 +53,6 @@ func (v view) same(o view) bool {
 // verdict is all that the verdict card depends on.
 func (v view) verdict() string {
 	return fmt.Sprint(v.id, v.attempt.Code, v.words, v.fixable, v.remedy.Label, v.attempt.Live, v.attempt.Done, v.attempt.DeviceSID)
-}
-
-func steps(a attempt.Attempt) []step {
-	all := make([]step, len(a.Steps))
-	for i, s := range a.Steps {
-		title, said := words.Step(s, a)
-		all[i] = step{
-			key: fmt.Sprint(a.ID, "/", i), offset: words.Offset(s.Offset), state: stateColor(s.State),
-			title: title, detail: said, facts: words.Facts(s),
-		}
-	}
-	return all
-}
-
-func stateColor(s attempt.State) kit.Color {
-	switch s {
-	case attempt.Warn:
-		return kit.Warn
-	case attempt.Bad:
-		return kit.Bad
-	}
-	return kit.Good
 }
 
 // The tabs, by their place.
@@ -94,7 +72,7 @@ type detail struct {
 	tabs     *kit.Tabs
 	took     *kit.Text
 	unfold   *kit.Button
-	timeline *timeline
+	timeline *timeline.Timeline
 	scroll   *container.Scroll
 	packets  *fyne.Container
 	bytes    *container.Scroll
@@ -105,13 +83,13 @@ type detail struct {
 }
 
 func newDetail(s *Screen) *detail {
-	d := &detail{screen: s, timeline: newTimeline(s.shell.Copy), verdict: container.NewStack(), packets: kit.Down(12), fixed: map[uint64]bool{}}
+	d := &detail{screen: s, verdict: container.NewStack(), packets: kit.Down(12), fixed: map[uint64]bool{}}
 	d.tabs = kit.NewTabs("", "Timeline", "Packets")
 	d.took = kit.NewText("", kit.Caption.Right())
-	d.timeline.line.OnFold = d.foldLabel
-	d.unfold = kit.NewButton("Unfold all", kit.Small, d.timeline.line.ToggleAll)
+	d.timeline = timeline.New(timeline.Actions{Copy: s.shell.Copy, Lead: s.lead, Folded: d.foldLabel})
+	d.unfold = kit.NewButton("Unfold all", kit.Small, d.timeline.ToggleAll)
 	d.tabs.OnChoose = func(i int) { d.tab = i; d.turn() }
-	d.scroll = container.NewVScroll(kit.Inset(12, 8, 8, 0, d.timeline.line.Content()))
+	d.scroll = container.NewVScroll(kit.Inset(12, 8, 8, 0, d.timeline.Content()))
 	d.bytes = container.NewVScroll(kit.Inset(12, 8, 8, 0, d.packets))
 	d.bytes.Hide()
 	d.head = container.NewStack(d.tabs, kit.Across(12, kit.Spacer(), d.took, d.unfold))
@@ -144,7 +122,7 @@ func (d *detail) show(v view) {
 	}
 	d.took.Set(took(v.attempt))
 	d.took.Hidden = d.took.String() == ""
-	d.timeline.set(v.steps)
+	d.timeline.ShowSteps(v.steps)
 	d.foldLabel()
 	d.none.Hide()
 	d.body.Show()
@@ -156,7 +134,7 @@ func (d *detail) show(v view) {
 // foldLabel says what the button beside the tabs does.
 func (d *detail) foldLabel() {
 	label := "Unfold all"
-	if d.timeline.line.AllOpen() {
+	if d.timeline.AllOpen() {
 		label = "Fold all"
 	}
 	d.unfold.SetLabel(label)
@@ -179,25 +157,7 @@ func (d *detail) turn() {
 
 // card says the code, what it means, the cause in a sentence, and offers the fix.
 func (d *detail) card(v view) fyne.CanvasObject {
-	code := look.Code(v.attempt.Code)
-	size := float32(30)
-	if !v.attempt.Code.Answered() {
-		size = 18
-	}
-	head := container.NewBorder(nil, nil,
-		kit.Inset(0, 12, 0, 0, kit.NewText(words.CodeLabel(v.attempt.Code), kit.Type{Size: size, Color: code.Color(), Bold: true})), nil,
-		kit.Down(0, kit.Clipped(kit.NewText(v.words.Name, kit.Title)), kit.NewProse(kit.Run{Text: v.words.Meaning, Type: kit.Quiet})),
-	)
-	said := []kit.Run{{Text: v.words.Cause, Type: kit.Strong}}
-	if v.words.More != "" {
-		said = append(said, kit.Run{Text: " " + v.words.More, Type: kit.Body})
-	}
-	parts := []fyne.CanvasObject{head, kit.NewProse(said...)}
-	if advice := d.advice(v); advice != "" {
-		parts = append(parts, kit.NewProse(kit.Run{Text: advice, Type: kit.Quiet}))
-	}
-	parts = append(parts, d.buttons(v))
-	return kit.Panel(kit.Raised, code.Color(), 14, kit.Down(9, parts...))
+	return timeline.Card(v.attempt, timeline.Said{Advice: d.advice(v), Buttons: d.buttons(v)})
 }
 
 // advice is what to do, once the cause is known; after a fix, what happens next.
@@ -212,22 +172,31 @@ func (d *detail) advice(v view) string {
 }
 
 // buttons are the fix, and the ways to what the attempt is about.
-func (d *detail) buttons(v view) fyne.CanvasObject {
+func (d *detail) buttons(v view) []fyne.CanvasObject {
 	s, a := d.screen, v.attempt
-	line := kit.Flow(6)
+	var line []fyne.CanvasObject
 	if v.fixable {
-		line.Add(kit.NewButton(v.remedy.Label, kit.Primary, func() {
+		line = append(line, kit.NewButton(v.remedy.Label, kit.Primary, func() {
 			s.p.Fix.Press(v.remedy, func() { d.fixed[v.id] = true; s.again() })
 		}))
 	}
 	if a.DeviceSID != "" {
-		line.Add(kit.NewButton("Show device", kit.Secondary, func() { s.shell.Go(shell.Devices, a.DeviceSID) }))
+		line = append(line, kit.NewButton("Show device", kit.Secondary, func() { s.shell.Go(shell.Devices, a.DeviceSID) }))
 		if a.Live {
-			line.Add(kit.NewButton("Show session", kit.Secondary, func() { s.shell.Go(shell.Sessions, a.DeviceSID) }))
+			line = append(line, kit.NewButton("Show session", kit.Secondary, func() { s.shell.Go(shell.Sessions, a.DeviceSID) }))
 		}
 	}
-	line.Add(kit.NewButton("Copy report", kit.Secondary, func() { s.copyReport(a.ID) }))
+	line = append(line, kit.NewButton("Copy report", kit.Secondary, func() { s.copyReport(a.ID) }))
 	return line
+}
+
+// lead follows a link: a device has a page of its own, everything else is listed or chosen here.
+func (s *Screen) lead(key string) {
+	if sid.Valid(sid.Device, key) {
+		s.shell.Go(shell.Devices, key)
+		return
+	}
+	s.Show(key)
 }
 
 // took is how long it took until the verdict, or that it goes on.
