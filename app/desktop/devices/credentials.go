@@ -93,6 +93,7 @@ func newCredentials(d *detail) *credentials {
 	)
 	v.table.Steady = true
 	v.table.OnSelect = func(credRow) { v.revoke.Enable() }
+	v.table.OnOpen = func(c credRow) { d.s.p.Shell.Go(shell.Attempts, c.sid) }
 	v.table.Menu = v.menu
 	v.revoke = kit.NewButton("Revoke…", kit.Secondary, func() {
 		if c, ok := v.table.Selected(); ok {

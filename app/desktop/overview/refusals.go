@@ -2,7 +2,6 @@ package overview
 
 import (
 	"slices"
-	"strconv"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -31,13 +30,14 @@ type refusal struct {
 	code   attempt.Code
 	at     time.Time
 	title  string
-	detail string
+	host   string // where it came from
+	tries  string // how often, unless once
 	remedy remedy.Remedy
 	fix    bool
 }
 
 func (r refusal) same(o refusal) bool {
-	return r.id == o.id && r.title == o.title && r.detail == o.detail && r.fix == o.fix && r.remedy.Label == o.remedy.Label
+	return r.id == o.id && r.title == o.title && r.at.Equal(o.at) && r.host == o.host && r.tries == o.tries && r.fix == o.fix && r.remedy.Label == o.remedy.Label
 }
 
 func sameRefusals(a, b []refusal) bool { return slices.EqualFunc(a, b, refusal.same) }
@@ -81,12 +81,12 @@ func (s *Screen) newRefusal(a attempt.Attempt, tries int, more bool) refusal {
 	if a.DeviceName != "" {
 		r.title = a.DeviceName + ": " + lowerFirst(e.Short)
 	}
-	r.detail = a.At.Format("15:04:05") + " · " + hostOf(a.Remote)
+	r.host = hostOf(a.Remote)
 	switch {
 	case tries > 1 && more:
-		r.detail += " · " + words.Grouped(tries) + " tries and more"
+		r.tries = "· " + words.Grouped(tries) + " tries and more"
 	case tries > 1:
-		r.detail += " · " + words.Count(tries, "try", "tries")
+		r.tries = "· " + words.Count(tries, "try", "tries")
 	}
 	r.remedy, r.fix = s.p.Remedy(a)
 	return r
@@ -128,13 +128,15 @@ func (r *refusals) set(news []refusal) {
 // line is one refusal: what, when, and the button that makes it right, or else shows it.
 func (r *refusals) line(n refusal) fyne.CanvasObject {
 	s := r.screen
-	show := func() { s.p.Fix.Shell.Go(shell.Attempts, strconv.FormatUint(n.id, 10)) }
+	show := func() { s.p.Fix.Shell.Go(shell.Attempts, shell.AttemptKey(n.id)) }
 	buttons := kit.Across(6)
 	if n.fix {
 		buttons.Add(kit.NewButton(fix.Short(n.remedy.Label), kit.Secondary, func() { s.p.Fix.Press(n.remedy, s.again) }))
 	}
 	buttons.Add(kit.NewButton("Show", kit.Secondary, show))
-	text := kit.Down(0, kit.Clipped(kit.NewText(n.title, kit.Strong)), kit.Clipped(kit.NewText(n.detail, kit.Caption)))
+	from := kit.NewLink(n.host, kit.Caption, func() { s.p.Fix.Shell.Go(shell.Attempts, shell.FromKey(n.host)) })
+	detail := kit.Across(4, kit.NewText(n.at.Format("15:04:05")+" ·", kit.Caption), from, kit.NewText(n.tries, kit.Caption))
+	text := kit.Down(0, kit.Clipped(kit.NewText(n.title, kit.Strong)), kit.Clipped(detail))
 	line := container.NewBorder(nil, nil, kit.Sized(66, 0, kit.NewBadge(look.Code(n.code))), kit.Inset(2, 0, 2, 10, buttons), text)
 	return kit.Down(0, kit.Inset(8, 0, 9, 0, line), kit.Rule())
 }
