@@ -11,10 +11,26 @@ import (
 	"gatehouse/gateway/inspect"
 )
 
-// build redacts a source and brings it in order, within limits.
-func build(s Source, l limits) document {
-	t := texts{l.text}
-	a := redacted(s.Attempt)
+// prepared is a source after its redaction.
+type prepared struct {
+	Source                        // its attempt has no steps and packets beyond the bounds
+	lines          []inspect.Line // of its packets, not redacted yet
+	steps, packets int            // that there were
+}
+
+// prepare redacts a source, as far as that does not depend on how long the report may be.
+func prepare(s Source) prepared {
+	p := prepared{Source: s, steps: len(s.Attempt.Steps), packets: len(s.Attempt.Packets)}
+	p.Attempt.Packets = s.Attempt.Packets[:min(p.packets, mostPackets)]
+	p.Attempt.Steps = s.Attempt.Steps[:min(p.steps, mostSteps)]
+	p.lines = inspect.Lines(p.Attempt)
+	p.Attempt = redacted(p.Attempt)
+	return p
+}
+
+// build brings it in order, within limits.
+func (s prepared) build(l limits) document {
+	t, a := texts{l.text}, s.Attempt
 	d := document{
 		Report: "gatehouse attempt", Version: 1, Gateway: gatewayOf(s.Gateway, t), Attempt: subjectOf(a, t), Verdict: explained(a, t),
 		Timeline: []step{}, Comparison: comparisonOf(s.Comparison, t),
@@ -26,37 +42,33 @@ func build(s Source, l limits) document {
 	if s.Now != nil {
 		d.WouldPass = t.of(words.Outcome(*s.Now, a))
 	}
-	for i, st := range a.Steps {
-		if i == l.steps {
-			d.cut("%s of the timeline", len(a.Steps)-i, "step", "steps")
-			break
-		}
+	for _, st := range a.Steps[:min(len(a.Steps), l.steps)] {
 		d.Timeline = append(d.Timeline, stepOf(st, a, t))
 	}
-	for i, f := range s.Findings {
-		if i == l.findings {
-			d.cut("%s", len(s.Findings)-i, "finding", "findings")
-			break
-		}
+	d.cut("%s of the timeline", s.steps-len(d.Timeline), "step", "steps")
+	for _, f := range s.Findings[:min(len(s.Findings), l.findings)] {
 		d.Findings = append(d.Findings, findingOf(f, t))
 	}
-	for i, line := range inspect.Lines(s.Attempt) {
-		if i == l.packets {
-			d.cut("%s", len(a.Packets)-i, "packet", "packets")
-			break
-		}
+	d.cut("%s", len(s.Findings)-len(d.Findings), "finding", "findings")
+	for _, line := range s.lines[:min(len(s.lines), l.packets)] {
 		d.Packets = append(d.Packets, packetOf(line, s.Payloads, l, t))
+	}
+	d.cut("%s", s.packets-len(d.Packets), "packet", "packets")
+	if l.text < fullText {
+		d.Cut = append(d.Cut, fmt.Sprintf("what is longer than %d bytes", l.text))
 	}
 	return d
 }
 
 func (d *document) cut(format string, n int, one, many string) {
-	d.Cut = append(d.Cut, fmt.Sprintf(format, words.Count(n, one, many)))
+	if n > 0 {
+		d.Cut = append(d.Cut, fmt.Sprintf(format, words.Count(n, one, many)))
+	}
 }
 
 func gatewayOf(g Gateway, t texts) Gateway {
-	names := make([]string, 0, len(g.ServerNames))
-	for _, name := range g.ServerNames {
+	names := make([]string, 0, mostNames)
+	for _, name := range g.ServerNames[:min(len(g.ServerNames), mostNames)] {
 		names = append(names, t.of(name))
 	}
 	return Gateway{Version: t.of(g.Version), TLS: t.of(g.TLS), ServerNames: names}
@@ -73,11 +85,12 @@ func subjectOf(a attempt.Attempt, t texts) subject {
 func stepOf(s attempt.Step, a attempt.Attempt, t texts) step {
 	title, detail := words.Step(s, a)
 	out := step{Offset: s.Offset, Kind: s.Kind, State: stateNames[s.State], Title: t.of(title), Detail: t.of(detail)}
+	s.Facts = s.Facts[:min(len(s.Facts), mostFacts)]
 	for _, f := range s.Facts {
-		out.Facts = append(out.Facts, attempt.Fact{Name: f.Name, Value: t.of(f.Value)})
+		out.Facts = append(out.Facts, attempt.Fact{Name: t.of(f.Name), Value: t.of(f.Value)})
 	}
 	for _, f := range words.Facts(s) {
-		out.named = append(out.named, [2]string{f[0], t.of(f[1])})
+		out.named = append(out.named, [2]string{t.of(f[0]), t.of(f[1])})
 	}
 	return out
 }
@@ -87,10 +100,10 @@ func comparisonOf(c diagnosis.Comparison, t texts) *comparison {
 		return nil
 	}
 	out := &comparison{By: c.By, EnrolledSID: c.EnrolledSID, DeviceSID: c.DeviceSID, FleetSID: c.FleetSID}
-	for _, r := range c.Rows {
-		out.Rows = append(out.Rows, row{Name: r.Name, Presented: t.of(r.Presented), Enrolled: t.of(r.Enrolled), Same: r.Same, Known: r.Known})
+	for _, r := range c.Rows[:min(len(c.Rows), mostRows)] {
+		out.Rows = append(out.Rows, row{Name: t.of(r.Name), Presented: t.of(r.Presented), Enrolled: t.of(r.Enrolled), Same: r.Same, Known: r.Known})
 	}
-	for _, clue := range c.Clues {
+	for _, clue := range c.Clues[:min(len(c.Clues), mostClues)] {
 		out.Clues = append(out.Clues, t.of(masked(words.Clue(clue)))) // it may name a client ID
 	}
 	return out

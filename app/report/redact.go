@@ -26,7 +26,10 @@ type texts struct{ most int }
 // of is a text of one line: bounded, without a private key, and with everything escaped that is no visible character, such as
 // control characters, line ends and marks that turn the direction of writing.
 func (t texts) of(s string) string {
-	s = privateKey.ReplaceAllString(s, keyWasHere)
+	s = s[:min(len(s), 4*t.most+256)] // what is escaped only gets longer
+	if strings.Contains(s, "-----BEGIN ") {
+		s = privateKey.ReplaceAllString(s, keyWasHere)
+	}
 	var out strings.Builder
 	for i, r := range s {
 		if out.Len() > t.most {
@@ -67,7 +70,8 @@ func masked(s string) string {
 }
 
 // looksRandom tells digits and letters at random from words: either one part has 32 characters that are not mostly the same,
-// or the kinds of character take turns, which they do at nearly every second place of random hex and more often in base64.
+// or letters and digits take turns within the parts, which they do at nearly every second place of random hex and more often in
+// base64, where small letters are followed by capitals too.
 func looksRandom(word string) bool {
 	const fewestKinds, turnsInWords = 8, 5
 	part, longest, turns := 0, 0, 0
@@ -76,29 +80,17 @@ func looksRandom(word string) bool {
 	for _, r := range word {
 		seen[r] = true
 		if strings.ContainsRune("-_.~%", r) {
-			part = 0
+			part, before = 0, 0
 			continue
 		}
 		part++
 		longest = max(longest, part)
-		if kind := kindOf(r); kind != before {
-			before = kind
+		if before != 0 && (unicode.IsDigit(r) != unicode.IsDigit(before) || unicode.IsUpper(r) && unicode.IsLower(before)) {
 			turns++
 		}
+		before = r
 	}
 	return len(seen) >= fewestKinds && (longest >= 32 || turns*turnsInWords >= len(word))
-}
-
-func kindOf(r rune) rune {
-	switch {
-	case unicode.IsDigit(r):
-		return '0'
-	case unicode.IsUpper(r):
-		return 'A'
-	case unicode.IsLower(r):
-		return 'a'
-	}
-	return '+'
 }
 
 // lasting are the facts that stay as they are, although they may look random: topics, names, and what names a certificate. All
@@ -108,12 +100,25 @@ var lasting = []string{
 	"names", "dns_names",
 }
 
+// beginning bounds a text before it is searched. The word that is cut in two goes with what is cut off, since too little would
+// be left of it to see that it is a secret.
+func beginning(s string) string {
+	const most = 4 << 10
+	if len(s) <= most {
+		return s
+	}
+	return strings.TrimRightFunc(s[:most], func(r rune) bool {
+		return r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("+/=_.~%-", r))
+	}) + "…"
+}
+
 // redacted is a copy of an attempt without what a report must not hold. It may still hold packets.
 func redacted(a attempt.Attempt) attempt.Attempt {
 	hidden := map[string]string{} // what was masked, so that it is masked wherever it stands
 	mask := func(s string) string {
+		s = beginning(s)
 		m := masked(s)
-		if m != s {
+		if m != s && len(hidden) < 16 {
 			hidden[s] = m
 		}
 		return m

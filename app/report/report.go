@@ -44,8 +44,9 @@ type Source struct {
 // Markdown is the report for people.
 func Markdown(s Source) string {
 	var text string
+	p := prepare(s)
 	fit(func(l limits) int {
-		text = markdown(build(s, l))
+		text = markdown(p.build(l))
 		return len(text)
 	})
 	return text
@@ -55,12 +56,13 @@ func Markdown(s Source) string {
 func JSON(s Source) ([]byte, error) {
 	var text []byte
 	var err error
+	p := prepare(s)
 	fit(func(l limits) int {
 		var out strings.Builder
 		e := json.NewEncoder(&out)
 		e.SetEscapeHTML(false)
 		e.SetIndent("", "  ")
-		err = e.Encode(build(s, l))
+		err = e.Encode(p.build(l))
 		text = []byte(out.String())
 		return len(text)
 	})
@@ -74,12 +76,26 @@ type limits struct {
 	text                  int // bytes of a single text
 }
 
+// What else there may be many of, and is never more than a few in truth.
+const (
+	fullText    = 4 << 10
+	mostPackets = 64
+	mostSteps   = 256
+	mostNames   = 32
+	mostRows    = 32
+	mostClues   = 16
+	mostFacts   = 32 // of a step
+)
+
 // fit makes a report with narrower and narrower limits until it is short enough.
 func fit(make func(limits) int) {
-	for l := (limits{packets: 128, packetFields: 256, steps: 512, findings: 32, text: 16 << 10}); make(l) > MaxBytes && l.text > 16; {
-		l.packets, l.packetFields, l.text = l.packets/2, max(l.packetFields/2, 16), l.text/2
-		if l.packets == 0 {
-			l.steps, l.findings = max(l.steps/2, 8), max(l.findings/2, 2)
+	l := limits{packets: mostPackets, packetFields: 128, steps: mostSteps, findings: 16, text: fullText}
+	for make(l) > MaxBytes && l.text > 16 {
+		switch {
+		case l.packets > 0:
+			l.packets, l.packetFields, l.text = l.packets/4, 32, l.text/2
+		default:
+			l.text, l.steps, l.findings = l.text/4, max(l.steps/2, 16), max(l.findings/2, 2)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package report
 import (
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -118,4 +119,160 @@ func TestReportsAreAsTheyWere(t *testing.T) {
 			t.Errorf("%s: not JSON", name)
 		}
 	}
+}
+
+func TestTheSameSourceMakesTheSameReport(t *testing.T) {
+	s := hostile()
+	one, err := JSON(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		two, err := JSON(s)
+		if err != nil || string(one) != string(two) || Markdown(s) != Markdown(hostile()) {
+			t.Fatal("it differs")
+		}
+	}
+}
+
+// A report is bounded, whatever was recorded, and says what it left out.
+func TestAReportIsBounded(t *testing.T) {
+	for name, filling := range map[string]string{
+		"long text": strings.Repeat("lorem ipsum ", 350), "control characters": strings.Repeat("\x01", 4<<10), "quotes": strings.Repeat(`"\`, 2<<10),
+		"backticks": strings.Repeat("`", 4<<10), "Markdown": strings.Repeat("*_|", 1400),
+	} {
+		s := refused()
+		for range 260 {
+			s.Attempt.Steps = append(s.Attempt.Steps, attempt.Step{Kind: attempt.Warning, State: attempt.Warn, Facts: facts("cause", filling, "topic", filling, "reason", filling, filling, filling)})
+		}
+		for range 70 {
+			s.Attempt.Packets = append(s.Attempt.Packets, packetOfBytes(time.Second, false, wire.AppendPublish(nil, wire.Message{Topic: filling[:4000], Payload: []byte(filling)})))
+			s.Findings = append(s.Findings, finding.Finding{Kind: cause.WillDiscarded, DeviceName: filling, Attempts: make([]uint64, 16)})
+			s.Gateway.ServerNames = append(s.Gateway.ServerNames, filling)
+			s.Comparison.Rows = append(s.Comparison.Rows, diagnosis.Row{Name: filling, Presented: filling, Enrolled: filling})
+			s.Comparison.Clues = append(s.Comparison.Clues, diagnosis.Clue{ID: cause.ID(filling)})
+		}
+		s.Attempt.DeviceName, s.Attempt.ClientID, s.Payloads = filling, filling, true
+		markdown := Markdown(s)
+		text, err := JSON(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(markdown) > MaxBytes || len(text) > MaxBytes {
+			t.Errorf("%s: %d bytes of Markdown, %d of JSON", name, len(markdown), len(text))
+		}
+		if !strings.Contains(markdown, "Cut, because") || !strings.Contains(string(text), `"cut"`) || !json.Valid(text) {
+			t.Errorf("%s: it does not say that it was cut", name)
+		}
+	}
+}
+
+func TestWhatLooksLikeASecretIsMasked(t *testing.T) {
+	for text, want := range map[string]bool{
+		"thermostat-7":                                 false,
+		"thermostat-living-room-first-floor-7":         false,
+		"Building_12.Floor_3.Room_301.Sensor_Temp.001": false,
+		"KY4100000000000000000000000000009c":           false, // a SID names, and opens nothing
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa":     false,
+		"0b8f6f7e1c9d4a52b7a1d3c4e5f60718":             true, // hex
+		"dGhpcyBpcyBhIHNlY3JldCBpbiBiYXNlNjQh":         true, // base64
+		"3f2b8a1e-9c4d-4e7f-8a6b-1c2d3e4f5a6b":         true, // a UUID: whether it opens something is not known
+		"MFRGGZDFMZTWQ2LKNNWG23TPOBYXE43UOV3HO6DZPI":   true, // base32
+		"board 0b8f6f7e1c9d4a52b7a1d3c4e5f60718 again": true,
+		"xZ7%2Bq9Lw3RtY5uI8oPaS2dF4gH6jK1lZ0":          true,
+	} {
+		if got := masked(text); (got != text) != want {
+			t.Errorf("%q becomes %q", text, got)
+		} else if want && strings.Contains(got, text[8:24]) {
+			t.Errorf("%q is still in %q", text, got)
+		}
+	}
+}
+
+// What looks like a secret is masked wherever it stands: in fields, facts, sentences, packets and their bytes.
+func TestAMaskedClientIDIsNowhere(t *testing.T) {
+	const id = "0b8f6f7e1c9d4a52b7a1d3c4e5f60718"
+	s := refused()
+	s.Attempt.ClientID = id
+	for i, st := range s.Attempt.Steps {
+		for k, f := range st.Facts {
+			if f.Name == "client_id" {
+				s.Attempt.Steps[i].Facts[k].Value = id
+			}
+		}
+	}
+	s.Attempt.Steps = append(s.Attempt.Steps, attempt.Step{Kind: attempt.Warning, Facts: facts("cause", "taken_over", "new_client_id", id, "error", "for "+id)})
+	s.Attempt.Packets[0].Bytes = wire.AppendConnect(nil, wire.Connect{ClientID: id}, false)
+	s.Findings[0].Parties = []finding.Party{{ClientID: id}}
+	text, err := JSON(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, out := range []string{Markdown(s), string(text)} {
+		for _, form := range []string{id, id[6:20], fmt.Sprintf("%x", id[6:20]), fmt.Sprintf("% x", id[6:20])} {
+			if strings.Contains(out, form) {
+				t.Errorf("the report holds %q", form)
+			}
+		}
+		if !strings.Contains(out, "masked, 32 characters") {
+			t.Error("it does not say that something was masked")
+		}
+	}
+	if s.Attempt.Steps[2].Fact("client_id") != id {
+		t.Error("the attempt itself was changed")
+	}
+}
+
+func TestAPrivateKeyIsCutOut(t *testing.T) {
+	s := refused()
+	key := "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIAbcdefghijklmnop\n-----END EC PRIVATE KEY-----"
+	s.Attempt.DeviceName = "lamp " + key + " lamp"
+	s.Attempt.Steps[3].Facts[1].Value = key[:40] // the end was not recorded
+	if text := Markdown(s); strings.Contains(text, "MHcC") || strings.Contains(text, "BEGIN EC") || !strings.Contains(text, "a private key was here") {
+		t.Error(text)
+	}
+}
+
+// Each line that holds what a device chose is inert: outside of code spans nothing means anything to Markdown.
+func TestNothingThatADeviceChoseMeansAnythingInMarkdown(t *testing.T) {
+	fenced := false // a dump in a block of code, which has no backticks of its own
+	for line := range strings.Lines(Markdown(hostile())) {
+		if strings.HasPrefix(line, "```") {
+			fenced = !fenced
+		}
+		if fenced {
+			continue
+		}
+		plain := outsideOfCode(line)
+		for _, mark := range []string{"<img", "](", "@everyone", "https://", "**b**"} {
+			if strings.Contains(plain, mark) {
+				t.Errorf("%q is live in %q", mark, line)
+			}
+		}
+		if strings.HasPrefix(line, "|") && strings.Contains(line, "evil") && strings.Count(line, "|") > 6 {
+			t.Errorf("a bar ends a cell of %q", line)
+		}
+	}
+}
+
+// outsideOfCode is a line without its code spans and escaped characters.
+func outsideOfCode(line string) string {
+	var out strings.Builder
+	for i := 0; i < len(line); {
+		switch {
+		case line[i] == '\\' && i+1 < len(line):
+			i += 2
+		case line[i] == '`':
+			n := len(line[i:]) - len(strings.TrimLeft(line[i:], "`"))
+			end := strings.Index(line[i+n:], line[i:i+n])
+			if end < 0 {
+				return out.String() + line[i:]
+			}
+			i += n + end + n
+		default:
+			out.WriteByte(line[i])
+			i++
+		}
+	}
+	return out.String()
 }
