@@ -35,12 +35,18 @@ func F(name, value string) Fact { return Fact{Name: name, Value: value} }
 
 // Step adds a step. Beyond a few hundred steps nothing is added.
 func (r *Recorder) Step(kind Kind, state State, facts ...Fact) {
+	if r.log.params.Off {
+		return
+	}
 	step, size := r.makeStep(kind, state, facts)
 	r.change(later, func(a *Attempt) int64 { return addStep(a, step, size) })
 }
 
 // Warn adds a warning: the attempt goes on, but somebody should know.
 func (r *Recorder) Warn(why cause.ID, facts ...Fact) {
+	if r.log.params.Off {
+		return
+	}
 	step, size := r.makeStep(Warning, Warn, append([]Fact{{"cause", string(why)}}, facts...))
 	r.change(soon, func(a *Attempt) int64 {
 		if !slices.Contains(a.Warnings, why) && len(a.Warnings) < maxSteps {
@@ -82,6 +88,9 @@ func (r *Recorder) Packet(outbound bool, b []byte) (more bool) {
 
 // PacketOf is Packet for the beginning of a packet that is longer, in bytes.
 func (r *Recorder) PacketOf(outbound bool, b []byte, length int) (more bool) {
+	if r.log.params.Off {
+		return false
+	}
 	offset := r.offset()
 	kept := slices.Clone(b[:min(len(b), r.log.params.MaxPacketBytes)])
 	r.change(later, func(a *Attempt) int64 {
@@ -123,6 +132,9 @@ func (r *Recorder) keepsPackets(offset time.Duration) bool {
 // Identify fills in who it was, as far as that is known by now. The function may set the fields from DeviceSID to
 // Inputs, and TookOver; it must not keep the Attempt.
 func (r *Recorder) Identify(fn func(*Attempt)) {
+	if r.log.params.Off {
+		return
+	}
 	r.change(later, func(a *Attempt) int64 {
 		before := fieldBytes(a)
 		fn(a)
@@ -137,6 +149,9 @@ func (r *Recorder) Identify(fn func(*Attempt)) {
 // counts and is told at once. Code 0 counts when Accepted confirms it, until then a later Decide may overrule it; an end
 // without CONNACK is told when End completes it.
 func (r *Recorder) Decide(code Code, why cause.ID, also ...cause.ID) {
+	if r.log.params.Off {
+		return
+	}
 	var step Step
 	var size int64
 	if code.Answered() {
@@ -170,6 +185,9 @@ func (r *Recorder) Decide(code Code, why cause.ID, also ...cause.ID) {
 
 // Accepted records that the device has its session: whether it was there before, and how many messages waited in it.
 func (r *Recorder) Accepted(present bool, pending int) {
+	if r.log.params.Off {
+		return
+	}
 	was := "no"
 	if present {
 		was = "yes"
@@ -192,6 +210,9 @@ func (r *Recorder) Accepted(present bool, pending int) {
 // End completes the attempt: why it ended and by whom, "device" or "gateway". When nothing was decided before, this is
 // what decides: no answer was sent. Further facts, such as the offset of a malformed packet, follow the usual ones.
 func (r *Recorder) End(why cause.ID, by string, err error, facts ...Fact) {
+	if r.log.params.Off {
+		return
+	}
 	offset := r.offset()
 	all := append([]Fact{{"cause", string(why)}, {"by", by}, {"after", offset.Round(time.Microsecond).String()}}, facts...)
 	if err != nil {

@@ -62,11 +62,7 @@ func BenchmarkTimelineOverhead(b *testing.B) {
 			for _, target := range order {
 				before := cpu(b)
 				crowd.round(b, target)
-				if target == with { // with what is written in the background
-					for recorded.Record().Waiting > 0 {
-						time.Sleep(time.Millisecond)
-					}
-				}
+				time.Sleep(400 * time.Millisecond) // for what is written in the background, after a quarter of a second
 				took[target] = float64((cpu(b) - before).Microseconds()) / loadOfARound
 			}
 			on, off, more = append(on, took[with]), append(off, took[without]), append(more, took[with]-took[without])
@@ -208,7 +204,7 @@ func connectOnce(addr, packet string) error {
 		return err
 	}
 	defer raw.Close()
-	conn := tls.Client(raw, config(nil))
+	conn := tls.Client(raw, &tls.Config{ServerName: "localhost", InsecureSkipVerify: true}) // the root is that of the other process
 	connack, err := offer(conn, connect)
 	if err != nil {
 		return err
