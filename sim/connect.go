@@ -60,7 +60,11 @@ func (d *Device) greet(ctx context.Context, o Options, t target, r *Result) (*li
 	}
 	state := secure.ConnectionState()
 	r.TLSVersion, r.Suite = tls.VersionName(state.Version), tls.CipherSuiteName(state.CipherSuite)
-	d.note("%s · %s · server certificate %q trusted", r.TLSVersion, r.Suite, state.PeerCertificates[0].Subject.CommonName)
+	judged := "trusted"
+	if o.TrustEverybody {
+		judged = "not checked"
+	}
+	d.note("%s · %s · server certificate %q %s", r.TLSVersion, r.Suite, state.PeerCertificates[0].Subject.CommonName, judged)
 
 	l := &link{tls: secure, r: bufio.NewReader(secure), faults: o.Faults, remark: d.note}
 	l.note = func(outbound bool, packet []byte) { d.packet(outbound, packet, t.level) }

@@ -90,6 +90,8 @@ type Options struct {
 
 	// Faults are what is wrong with the network and the client; nil: nothing. They can be switched while the device is connected.
 	Faults *faults.Switches
+	// TrustEverybody is a careless device: it takes any server's certificate.
+	TrustEverybody bool
 	// ClockOff is by how much the device's clock is wrong: it judges the server's certificate by that time.
 	ClockOff time.Duration
 
@@ -201,6 +203,7 @@ func (o Options) checkLengths() error {
 
 func (o Options) tlsConfig(host string) (*tls.Config, error) {
 	c := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
+	c.InsecureSkipVerify = o.TrustEverybody //nolint:gosec // to show what such a device does
 	if o.ClockOff != 0 {
 		c.Time = func() time.Time { return time.Now().Add(o.ClockOff) }
 	}

@@ -238,18 +238,15 @@ func (c *conn) Read(b []byte) (int, error) {
 	if err := c.whileOpen(); err != nil {
 		return 0, err
 	}
-	n := c.switches.Network()
-	rate := n.ReadBytesPerSecond
-	if rate == 0 || n.BytesPerSecond > 0 && n.BytesPerSecond < rate {
-		rate = n.BytesPerSecond
-	}
-	if rate > 0 {
+	if rate := c.switches.Network().readRate(); rate > 0 {
 		b = b[:min(len(b), max(1, rate/8))] // an eighth of a second at a time
 	}
 	read, err := c.Conn.Read(b)
 	if read == 0 {
 		return read, err
 	}
+	n := c.switches.Network() // it may have changed while nothing came
+	rate := n.readRate()
 	wait := n.Latency
 	if n.Jitter > 0 {
 		wait += rand.N(n.Jitter) //nolint:gosec // a delay
@@ -267,6 +264,14 @@ func (c *conn) Read(b []byte) (int, error) {
 		return 0, closed
 	}
 	return read, err
+}
+
+// readRate is how many bytes a second the device takes at most; 0: any.
+func (n Network) readRate() int {
+	if n.ReadBytesPerSecond == 0 || n.BytesPerSecond > 0 && n.BytesPerSecond < n.ReadBytesPerSecond {
+		return n.BytesPerSecond
+	}
+	return n.ReadBytesPerSecond
 }
 
 // whileOpen waits while the network is half-open.

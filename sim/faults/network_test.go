@@ -80,6 +80,23 @@ func TestLatencyDelaysBothWaysWithoutHoldingUpTheWriter(t *testing.T) {
 	assert.GreaterOrEqual(t, took, 140*time.Millisecond)
 }
 
+func TestLatencyReachesAReaderThatWaitsAlready(t *testing.T) {
+	var s Switches
+	device, server := pair(t, &s)
+	arrived := make(chan time.Time, 1)
+	go func() {
+		_, _ = device.Read(make([]byte, 1))
+		arrived <- time.Now()
+	}()
+	write(t, device, []byte("x")) // so that the reader has surely begun by the time the answer comes
+	_, _ = arrives(t, server, 1)
+	time.Sleep(10 * time.Millisecond)
+	s.SetNetwork(Network{Latency: 100 * time.Millisecond})
+	began := time.Now()
+	write(t, server, []byte("y"))
+	assert.GreaterOrEqual(t, (<-arrived).Sub(began), 95*time.Millisecond)
+}
+
 func TestJitterKeepsTheOrderOfBytes(t *testing.T) {
 	var s Switches
 	device, server := pair(t, &s)
