@@ -26,7 +26,7 @@ import (
 )
 
 type checkCommand struct {
-	Address string `arg:"" help:"Where to connect: mqtts://HOST:PORT. The port is 8883 unless it is given."`
+	Address string `arg:"" optional:"" help:"Where to connect: mqtts://HOST:PORT. The port is 8883 unless it is given. Without an address, the gateway that runs here."`
 
 	Cert           string        `placeholder:"FILE" help:"The device's certificate, with its chain: PEM, DER or PKCS#12."`
 	Key            string        `placeholder:"FILE" help:"Its private key."`
@@ -54,7 +54,7 @@ connection at a time: if the device is connected, the check ends that connection
 The exit code is 0 when the server accepts, 10 + N for its return code N, 20 and more for what failed before.
 
 Examples:
-  gatehouse check mqtts://localhost:8883 --cert lamp.crt.pem --key lamp.key.pem
+  gatehouse check --cert lamp.crt.pem --key lamp.key.pem
   gatehouse check mqtts://localhost:8883 --user KY… --password-file secret.txt
   gatehouse check mqtts://broker.example:8883 --ca root.pem --json`
 }
@@ -72,6 +72,13 @@ func (c *checkCommand) Run(to streams) error {
 }
 
 func (c *checkCommand) check(ctx context.Context, to streams) error {
+	if c.Address == "" {
+		here, err := c.here()
+		if err != nil {
+			return err
+		}
+		c.Address = here.MQTTURL
+	}
 	options, err := c.options(to)
 	if err != nil {
 		return err
@@ -109,11 +116,12 @@ func (c *checkCommand) printed(to io.Writer, r check.Result) error {
 	return ended(r)
 }
 
-// printerFor is a printer for what the output is: colours for a terminal unless NO_COLOR is set (no-color.org), ASCII
-// where the locale has no more.
+// printerFor is a printer for what the output is: colours for a terminal unless NO_COLOR is set (no-color.org), and ASCII
+// for one whose locale has no more. A file or another program gets UTF-8.
 func printerFor(out io.Writer, getenv func(string) string) *terminal.Printer {
-	p := &terminal.Printer{To: out, ASCII: !locale.UTF8()}
+	p := &terminal.Printer{To: out}
 	if f, is := out.(*os.File); is && isTerminal(f) {
+		p.ASCII = !locale.UTF8()
 		p.Colour = getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
 			p.Width = width
@@ -156,7 +164,7 @@ func (c *checkCommand) options(to streams) (check.Options, error) {
 		return o, err
 	}
 	o.HasPassword = c.PasswordFile != ""
-	return o, c.authority(&o, to)
+	return o, c.authority(&o)
 }
 
 // unreadableError is a file that the check needs and cannot read.
@@ -202,22 +210,15 @@ func (c *checkCommand) secret(path, what string, to streams) ([]byte, error) {
 }
 
 // authority says whom to trust: the given file, or the root of the gateway that runs here if it is the target.
-func (c *checkCommand) authority(o *check.Options, to streams) error {
+func (c *checkCommand) authority(o *check.Options) error {
 	if c.CA != "" {
 		content, err := readBounded(c.CA, nil)
 		o.CA, o.CAName = append([]byte{}, content...), c.CA
 		return err
 	}
-	dir := c.Data
-	if dir == "" {
-		var err error
-		if dir, err = gateway.DefaultDataDir(); err != nil {
-			return nil // then there is no gateway to ask
-		}
-	}
-	here, err := client.Find(dir)
+	here, err := c.here()
 	if err != nil || here.RootFile == "" || !same(c.Address, here.MQTTURL) {
-		if c.Data != "" && err != nil {
+		if c.Data != "" {
 			return err
 		}
 		return nil
@@ -227,17 +228,26 @@ func (c *checkCommand) authority(o *check.Options, to streams) error {
 		return nil // the system's authorities decide, and say that they do not know it
 	}
 	o.CA, o.CAName = content, "this gateway’s root.pem"
-	if !c.JSON {
-		fmt.Fprintf(to.err, "gatehouse: this is the gateway that runs here, so its own root is trusted: %s\n", here.RootFile)
-	}
 	return nil
+}
+
+// here is the gateway that runs on the data folder.
+func (c *checkCommand) here() (client.Params, error) {
+	dir := c.Data
+	if dir == "" {
+		var err error
+		if dir, err = gateway.DefaultDataDir(); err != nil {
+			return client.Params{}, err
+		}
+	}
+	return client.Find(dir)
 }
 
 // same reports whether an address is that of the gateway that runs here.
 func same(address, mqttURL string) bool {
-	host, port, err := check.Port(address)
+	host, port, secure, err := check.Address(address)
 	u, bad := url.Parse(mqttURL)
-	if err != nil || bad != nil || u.Port() != strconv.Itoa(port) {
+	if err != nil || bad != nil || !secure || u.Port() != strconv.Itoa(port) {
 		return false
 	}
 	return strings.EqualFold(host, u.Hostname()) || loopback(host)

@@ -62,7 +62,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"fails": fails, "keep": keep, "own": own, "connects": connects, "knock": knock, "over": over,
+			"fails": fails, "keep": keep, "own": own, "connects": connects, "ends": ends, "secret": secret, "knock": knock, "over": over,
 			"rotate": func(s *testscript.TestScript, _ bool, _ []string) {
 				_, err := s.Value(inScript{}).(*gateway.Gateway).RotateToken(context.Background())
 				s.Check(err)
