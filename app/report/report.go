@@ -45,7 +45,7 @@ type Source struct {
 func Markdown(s Source) string {
 	var text string
 	p := prepare(s)
-	fit(func(l limits) int {
+	p.fit(func(l limits) int {
 		text = markdown(p.build(l))
 		return len(text)
 	})
@@ -57,7 +57,7 @@ func JSON(s Source) ([]byte, error) {
 	var text []byte
 	var err error
 	p := prepare(s)
-	fit(func(l limits) int {
+	p.fit(func(l limits) int {
 		var out strings.Builder
 		e := json.NewEncoder(&out)
 		e.SetEscapeHTML(false)
@@ -87,10 +87,10 @@ const (
 	mostFacts   = 32 // of a step
 )
 
-// fit makes a report with narrower and narrower limits until it is short enough.
-func fit(make func(limits) int) {
+// fit makes a report with narrower and narrower limits until it is short enough. Limits with which it cannot be are not tried.
+func (s prepared) fit(make func(limits) int) {
 	l := limits{packets: mostPackets, packetFields: 128, steps: mostSteps, findings: 16, text: fullText}
-	for make(l) > MaxBytes && l.text > 16 {
+	for l.text > 16 && (s.least(l) > MaxBytes || make(l) > MaxBytes) {
 		switch {
 		case l.packets > 0:
 			l.packets, l.packetFields, l.text = l.packets/4, 32, l.text/2
@@ -98,6 +98,19 @@ func fit(make func(limits) int) {
 			l.text, l.steps, l.findings = l.text/4, max(l.steps/2, 16), max(l.findings/2, 2)
 		}
 	}
+	if l.text <= 16 {
+		make(l)
+	}
+}
+
+// least is how many bytes the facts of the timeline take, which are most of it.
+func (s prepared) least(l limits) (n int) {
+	for _, st := range s.Attempt.Steps[:min(len(s.Attempt.Steps), l.steps)] {
+		for _, f := range st.Facts[:min(len(st.Facts), mostFacts)] {
+			n += min(len(f.Value), l.text)
+		}
+	}
+	return n
 }
 
 // document is a report before it is written: redacted, bounded, in a fixed order.
