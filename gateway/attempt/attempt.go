@@ -42,17 +42,17 @@ type Kind string
 // The steps, in the order in which they usually come.
 const (
 	Accepted          Kind = "accepted"           // facts: remote, local
-	FirstBytes        Kind = "first_bytes"        // only when they are not TLS; facts: looks_like, hex
-	ClientHello       Kind = "client_hello"       // facts: versions, suites (count), suite_names, sni, alpn, groups, signatures
-	ServerChain       Kind = "server_chain"       // facts: leaf (ECDSA P-256 or RSA-2048), name, not_after, intermediates, why
-	ClientCertificate Kind = "client_certificate" // facts: subject, issuer, serial, not_before, not_after, key, sha256, sha1
+	FirstBytes        Kind = "first_bytes"        // only when they are not TLS; facts: looks_like, hex; of MQTT: protocol, level, clean, keepalive, client_id, user, password; of SSL 2: versions, suites; subprotocol
+	ClientHello       Kind = "client_hello"       // facts: versions, suites (count), suite_names, sni, alpn, groups, signatures, session_ticket (resumes|understood), post_quantum (yes); unread: problem, offset, received
+	ServerChain       Kind = "server_chain"       // facts: leaf (ECDSA P-256 or RSA-2048), name, names, not_before, not_after, intermediates, why, sent_1 (the leaf in a line), sent_2 …
+	ClientCertificate Kind = "client_certificate" // facts: subject, issuer, serial, not_before, not_after, key, signature, names, key_usage, ca (yes), sha256, sha1, certificates (how many were sent), bytes (of all), sent_2 …, pem (of all)
 	NoCertificate     Kind = "no_certificate"
-	Handshake         Kind = "handshake" // facts: version, suite, group, resumed; when it failed: error, alert, alert_from
+	Handshake         Kind = "handshake" // facts: version, suite, group, resumed; when it failed: error, alert, alert_from, dialled, name_in_certificate, version, leaf_not_before, leaf_not_after, gateway_time, how (closed|reset), offered, taken, client_suites, gateway_suites, client_groups, gateway_groups, client_signatures
 	Connect           Kind = "connect"   // facts: protocol, level, clean, keepalive, client_id, user, password (present|absent), will, hex
 	Warning           Kind = "warning"   // facts: cause, and its own
 	Lookup            Kind = "lookup"    // facts: by (key|certificate), credential, found, secret (matches|differs), device, name
 	Verdict           Kind = "verdict"   // facts: cause, code, also
-	Takeover          Kind = "takeover"  // facts: old_remote, old_attempt, waited
+	Takeover          Kind = "takeover"  // facts: old_remote, old_attempt, old_credential, old_client_id, waited
 	Session           Kind = "session"   // facts: present (yes|no), pending, subscriptions
 	Connack           Kind = "connack"   // facts: code, hex
 	Ended             Kind = "ended"     // facts: cause, by (device|gateway), error, after; for malformed: offset, rule; of a session: packets_in, packets_out, bytes_in, bytes_out, pings, last_packet, last_packet_at, silent_for, incomplete_packet, unwritten (bytes), how (closed|reset), new_remote, new_attempt, new_credential, new_client_id

@@ -122,6 +122,7 @@ func (a *arrival) open(c wire.Connect, v admission.Verdict, s *seat, me *live) e
 	l.lobby.leave(a.guest)
 	l.registry.Authenticated(v.DeviceSID, l.now())
 	a.rec.Accepted(present, pending)
+	a.remark(c)
 	rec, raw, shift := a.rec, a.conn.Conn, a.shift
 	go func() {
 		defer shift.work.Done()

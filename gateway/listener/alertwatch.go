@@ -11,6 +11,8 @@ type alertWatch struct {
 	body   [2]byte
 	last   int // description of the last plain alert
 	seen   bool
+
+	encrypted int // records of application data, which with TLS 1.3 are all that is encrypted
 }
 
 // plainAlertLength is the length of an alert's body in the clear: level and description. Encrypted ones are longer.
@@ -36,6 +38,9 @@ func (w *alertWatch) follow(b []byte) {
 		if w.have == len(w.header) {
 			w.have = 0
 			w.skip = int(w.header[3])<<8 | int(w.header[4])
+			if w.header[0] == recordData {
+				w.encrypted++
+			}
 			w.alert = w.header[0] == recordAlert && w.skip == plainAlertLength
 		}
 	}

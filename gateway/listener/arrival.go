@@ -11,6 +11,7 @@ import (
 
 	"gatehouse/gateway/attempt"
 	"gatehouse/gateway/cause"
+	"gatehouse/gateway/pki"
 )
 
 const (
@@ -30,14 +31,16 @@ type arrival struct {
 	rec   *attempt.Recorder
 
 	tls        *tls.Conn
-	greeted    bool  // a ClientHello came
-	noAnswer   error // why it could not be answered
+	greeted    bool                 // a ClientHello came
+	offer      *tls.ClientHelloInfo // what it offers; nil before
+	answer     pki.Answer           // to it
+	noAnswer   error                // why it could not be answered
 	serverName string
 	version    string
 	suite      string
 
-	certificate *x509.Certificate // presented; nil: none
-	thumbprint  string            // its, once the key is proven
+	certificates []*x509.Certificate // presented, the device's own first; empty: none
+	thumbprint   string              // that of the device's own, once the key is proven
 
 	inputs *attempt.Inputs // what the verdict rests on; nil before it
 

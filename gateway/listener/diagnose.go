@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -41,6 +42,15 @@ const (
 	alertDecodeError        = 50
 	alertDecryptError       = 51
 	alertProtocolVersion    = 70
+
+	alertHandshakeFailure     = 40
+	alertCertificateRevoked   = 44
+	alertCertificateExpired   = 45
+	alertInsufficientSecurity = 71
+	alertUserCanceled         = 90
+	alertMissingExtension     = 109
+	alertUnsupportedExtension = 110
+	alertUnrecognizedName     = 112
 )
 
 var alertNames = map[int]string{
@@ -103,10 +113,16 @@ func (a *arrival) diagnose(err error) finding {
 		f.why = alertCause(f)
 	case isGone(err):
 		f.by = byDevice
+		if a.answered() {
+			f.why = cause.ClosedInHandshake
+		}
 	case !a.greeted && errors.As(err, &record):
 		f.code, f.why = attempt.TCP, cause.NotTLS
 	default:
 		f.why, f.alert = refusalCause(err, a.noAnswer)
+		if f.why == cause.TLSVersion && a.offer != nil && slices.Equal(a.offer.SupportedVersions, []uint16{versionSSL3}) {
+			f.why = cause.SSL3
+		}
 	}
 	if f.by == byGateway {
 		if sent := a.conn.out.description(); sent >= 0 {
@@ -128,8 +144,18 @@ func alertCause(f finding) cause.ID {
 			return cause.WrongServerName
 		}
 		return cause.UntrustedRoot
+	case alertUnrecognizedName:
+		return cause.WrongServerName
+	case alertCertificateExpired:
+		return cause.ServerCertificateExpired
+	case alertUnsupported, alertCertificateRevoked:
+		return cause.ServerCertificateRefused
 	case alertProtocolVersion:
 		return cause.TLSVersion
+	case alertHandshakeFailure, alertInsufficientSecurity, alertIllegalParameter, alertMissingExtension, alertUnsupportedExtension:
+		return cause.HandshakeRefused
+	case alertUserCanceled:
+		return cause.ClosedInHandshake
 	}
 	return cause.HandshakeFailed
 }

@@ -10,8 +10,10 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"gatehouse/gateway/attempt"
 	"gatehouse/gateway/credential"
@@ -22,38 +24,166 @@ import (
 const listed = 64
 
 func helloFacts(h *tls.ClientHelloInfo) []attempt.Fact {
-	facts := []attempt.Fact{
+	facts := append(make([]attempt.Fact, 0, 10),
 		attempt.F("versions", join(h.SupportedVersions, versionName)),
 		attempt.F("suites", strconv.Itoa(countOf(h.CipherSuites))),
 		attempt.F("suite_names", join(h.CipherSuites, suiteName)),
 		attempt.F("groups", join(h.SupportedCurves, groupName)),
-		attempt.F("signatures", join(h.SignatureSchemes, tls.SignatureScheme.String)),
-	}
+		attempt.F("signatures", join(h.SignatureSchemes, signatureName)),
+	)
 	if h.ServerName != "" {
 		facts = append(facts, attempt.F("sni", h.ServerName))
 	}
 	if len(h.SupportedProtos) > 0 {
 		facts = append(facts, attempt.F("alpn", strings.Join(h.SupportedProtos[:min(len(h.SupportedProtos), listed)], ", ")))
 	}
+	if ticket := ticketOf(h.Extensions); ticket != "" {
+		facts = append(facts, attempt.F("session_ticket", ticket))
+	}
+	if slices.ContainsFunc(h.SupportedCurves, isPostQuantum) {
+		facts = append(facts, attempt.F("post_quantum", "yes"))
+	}
 	return facts
 }
 
-func chainFacts(answer pki.Answer) []attempt.Fact {
-	leaf := answer.Chain.Leaf
-	return []attempt.Fact{
-		attempt.F("leaf", string(answer.Kind)), attempt.F("name", leaf.Subject.CommonName), attempt.F("not_after", day(leaf.NotAfter)),
-		attempt.F("intermediates", strconv.Itoa(len(answer.Chain.Certificate)-1)), attempt.F("why", answer.Why),
+// ticketOf tells whether a device wants to go on with an earlier session ("resumes", TLS 1.3), or could ("understood", TLS 1.2).
+func ticketOf(extensions []uint16) string {
+	switch {
+	case slices.Contains(extensions, extensionPSK):
+		return "resumes"
+	case slices.Contains(extensions, extensionTicket):
+		return "understood"
 	}
+	return ""
 }
 
-func certificateFacts(c *x509.Certificate) []attempt.Fact {
+// chains remembers what is said about the certificates that are sent, which are the same for all devices until they are renewed.
+type chains struct {
+	mu     sync.Mutex
+	byLeaf map[pki.Kind]sentChain
+}
+
+type sentChain struct {
+	chain *tls.Certificate
+	facts []attempt.Fact
+}
+
+// facts of a chain: that of the leaf, and each certificate in the order in which it was sent, sent_1 being the leaf.
+func (c *chains) facts(answer pki.Answer) []attempt.Fact {
+	c.mu.Lock()
+	known := c.byLeaf[answer.Kind]
+	if known.chain != answer.Chain {
+		known = sentChain{answer.Chain, factsOfChain(answer)}
+		if c.byLeaf == nil {
+			c.byLeaf = map[pki.Kind]sentChain{}
+		}
+		c.byLeaf[answer.Kind] = known
+	}
+	c.mu.Unlock()
+	facts := append(make([]attempt.Fact, 0, len(known.facts)+1), known.facts...) // a record keeps its own
+	return append(facts, attempt.F("why", answer.Why))
+}
+
+func factsOfChain(answer pki.Answer) []attempt.Fact {
+	leaf := answer.Chain.Leaf
+	facts := []attempt.Fact{
+		attempt.F("leaf", string(answer.Kind)), attempt.F("name", leaf.Subject.CommonName), attempt.F("not_before", day(leaf.NotBefore)), attempt.F("not_after", day(leaf.NotAfter)),
+		attempt.F("names", strings.Join(namesOf(leaf), ", ")), attempt.F("intermediates", strconv.Itoa(len(answer.Chain.Certificate)-1)),
+	}
+	for n, der := range answer.Chain.Certificate {
+		if c, err := x509.ParseCertificate(der); err == nil {
+			facts = append(facts, attempt.F("sent_"+strconv.Itoa(n+1), certificateLine(c)))
+		}
+	}
+	return facts
+}
+
+// certificateLine is a certificate in one line.
+func certificateLine(c *x509.Certificate) string {
+	return fmt.Sprintf("%s; issuer %s; %s; valid %s to %s; SHA-256 %s", c.Subject, c.Issuer, keyName(c), day(c.NotBefore), day(c.NotAfter), credential.Thumbprint(c.Raw))
+}
+
+// certificateFacts are a client's certificate, whole, and what it sent beside it.
+func certificateFacts(sent []*x509.Certificate) []attempt.Fact {
+	c := sent[0]
 	old := sha1.Sum(c.Raw)
-	return []attempt.Fact{
+	facts := append(make([]attempt.Fact, 0, 16),
 		attempt.F("subject", c.Subject.String()), attempt.F("issuer", c.Issuer.String()), attempt.F("serial", c.SerialNumber.Text(16)),
 		attempt.F("not_before", day(c.NotBefore)), attempt.F("not_after", day(c.NotAfter)), attempt.F("key", keyName(c)),
+		attempt.F("signature", c.SignatureAlgorithm.String()),
 		attempt.F("sha256", credential.Thumbprint(c.Raw)), attempt.F("sha1", hex.EncodeToString(old[:])),
-		attempt.F("pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}))),
+	)
+	if names := namesOf(c); len(names) > 0 {
+		facts = append(facts, attempt.F("names", strings.Join(names[:min(len(names), listed)], ", ")))
 	}
+	if usage := keyUsage(c); usage != "" {
+		facts = append(facts, attempt.F("key_usage", usage))
+	}
+	if c.IsCA {
+		facts = append(facts, attempt.F("ca", "yes"))
+	}
+	facts = append(facts, attempt.F("certificates", strconv.Itoa(len(sent))), attempt.F("bytes", strconv.Itoa(bytesOf(sent))))
+	for n, other := range sent[1:min(len(sent), mostCertificates)] {
+		facts = append(facts, attempt.F("sent_"+strconv.Itoa(n+2), certificateLine(other)))
+	}
+	var text []byte
+	for _, each := range sent[:min(len(sent), mostCertificates)] {
+		text = append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: each.Raw})...)
+	}
+	return append(facts, attempt.F("pem", string(text)))
+}
+
+// mostCertificates of those that a device sends are written out.
+const mostCertificates = 8
+
+func bytesOf(sent []*x509.Certificate) (n int) {
+	for _, c := range sent {
+		n += len(c.Raw)
+	}
+	return n
+}
+
+// namesOf are the subject alternative names of a certificate.
+func namesOf(c *x509.Certificate) []string {
+	if len(c.DNSNames)+len(c.IPAddresses)+len(c.EmailAddresses)+len(c.URIs) == 0 {
+		return nil
+	}
+	names := slices.Concat(c.DNSNames, c.EmailAddresses)
+	for _, ip := range c.IPAddresses {
+		names = append(names, ip.String())
+	}
+	for _, uri := range c.URIs {
+		names = append(names, uri.String())
+	}
+	return names
+}
+
+// Names of RFC 5280, sections 4.2.1.3 and 4.2.1.12.
+var (
+	usageNames = []string{
+		"digitalSignature", "contentCommitment", "keyEncipherment", "dataEncipherment", "keyAgreement", "keyCertSign", "cRLSign", "encipherOnly", "decipherOnly",
+	}
+	extendedNames = map[x509.ExtKeyUsage]string{
+		x509.ExtKeyUsageAny: "any", x509.ExtKeyUsageServerAuth: "serverAuth", x509.ExtKeyUsageClientAuth: "clientAuth",
+		x509.ExtKeyUsageCodeSigning: "codeSigning", x509.ExtKeyUsageEmailProtection: "emailProtection",
+		x509.ExtKeyUsageTimeStamping: "timeStamping", x509.ExtKeyUsageOCSPSigning: "OCSPSigning",
+	}
+)
+
+// keyUsage is what a certificate says its key is for.
+func keyUsage(c *x509.Certificate) string {
+	var uses []string
+	for n, name := range usageNames {
+		if c.KeyUsage&(1<<n) != 0 {
+			uses = append(uses, name)
+		}
+	}
+	for _, use := range c.ExtKeyUsage[:min(len(c.ExtKeyUsage), listed)] {
+		if name, known := extendedNames[use]; known {
+			uses = append(uses, name)
+		}
+	}
+	return strings.Join(uses, ", ")
 }
 
 func keyName(c *x509.Certificate) string {
@@ -68,9 +198,6 @@ func keyName(c *x509.Certificate) string {
 	return c.PublicKeyAlgorithm.String()
 }
 
-// isGREASE tells the reserved values of RFC 8701, which stand for nothing.
-func isGREASE(v uint16) bool { return v&0x0f0f == 0x0a0a && v>>8 == v&0xff }
-
 // countOf leaves out what is no suite: GREASE and the two signalling values.
 func countOf(suites []uint16) (n int) {
 	for _, s := range suites {
@@ -79,35 +206,6 @@ func countOf(suites []uint16) (n int) {
 		}
 	}
 	return n
-}
-
-func suiteName(id uint16) string {
-	const renegotiation, fallback = 0x00ff, 0x5600
-	if isGREASE(id) || id == renegotiation || id == fallback {
-		return ""
-	}
-	return tls.CipherSuiteName(id)
-}
-
-func versionName(v uint16) string {
-	if isGREASE(v) {
-		return ""
-	}
-	return tls.VersionName(v)
-}
-
-func groupName(id tls.CurveID) string {
-	switch {
-	case id == 0 || isGREASE(uint16(id)):
-		return ""
-	case id == tls.CurveP256:
-		return "P-256"
-	case id == tls.CurveP384:
-		return "P-384"
-	case id == tls.CurveP521:
-		return "P-521"
-	}
-	return id.String()
 }
 
 // join writes the values that have a name.

@@ -10,6 +10,7 @@ import (
 const (
 	recordHandshake = 0x16 // TLS ContentType, RFC 8446, 5.1
 	recordAlert     = 0x15
+	recordData      = 0x17
 	firstRead       = 1024 // a ClientHello fits nearly always
 	// shownBytes of what is not TLS: enough to recognise it, and in a CONNECT the client id begins only here.
 	shownBytes = 12

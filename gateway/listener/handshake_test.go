@@ -139,9 +139,9 @@ func TestAnyUsableClientCertificateIsTakenAndFindingsAreSaid(t *testing.T) {
 		warn cause.ID
 	}{
 		"P-256":    {curve(elliptic.P256()), "ECDSA P-256", ""},
-		"P-384":    {curve(elliptic.P384()), "ECDSA P-384", ""},
-		"P-521":    {curve(elliptic.P521()), "ECDSA P-521", ""},
-		"RSA 2048": {rsaKey(2048), "RSA 2048", ""},
+		"P-384":    {curve(elliptic.P384()), "ECDSA P-384", cause.HeavyKey},
+		"P-521":    {curve(elliptic.P521()), "ECDSA P-521", cause.HeavyKey},
+		"RSA 2048": {rsaKey(2048), "RSA 2048", cause.HeavyKey},
 		"RSA 1024": {rsaKey(1024), "RSA 1024", cause.WeakKey},
 		"Ed25519": {func(*x509.Certificate) crypto.Signer {
 			_, key, err := ed25519.GenerateKey(rand.Reader)
@@ -168,7 +168,7 @@ func TestAnyUsableClientCertificateIsTakenAndFindingsAreSaid(t *testing.T) {
 			conf := config(&i.cert)
 			conf.MinVersion, conf.MaxVersion = version, version
 			conn := tls.Client(w.dialRaw(t), conf)
-			connack, err := offer(conn, wire.AppendConnect(nil, wire.Connect{}, false))
+			connack, err := offer(conn, wire.AppendConnect(nil, wire.Connect{KeepAlive: 60}, false))
 			if err != nil || connack[3] != 0 {
 				t.Errorf("%s, %s: %x, %v", name, tls.VersionName(version), connack, err)
 				continue
@@ -295,9 +295,12 @@ func TestAnAlertInTheClearUnderTLS13IsUnderstood(t *testing.T) {
 		why  cause.ID
 		host string
 	}{
-		48: {"unknown_ca", cause.UntrustedRoot, "localhost"},
-		42: {"bad_certificate", cause.WrongServerName, "elsewhere.example"},
-		45: {"certificate_expired", cause.HandshakeFailed, "localhost"},
+		48:  {"unknown_ca", cause.UntrustedRoot, "localhost"},
+		42:  {"bad_certificate", cause.WrongServerName, "elsewhere.example"},
+		45:  {"certificate_expired", cause.ServerCertificateExpired, "localhost"},
+		43:  {"unsupported_certificate", cause.ServerCertificateRefused, "localhost"},
+		40:  {"handshake_failure", cause.HandshakeRefused, "localhost"},
+		112: {"unrecognized_name", cause.WrongServerName, "localhost"},
 	} {
 		conf := named(c.host)
 		conf.MinVersion = tls.VersionTLS13

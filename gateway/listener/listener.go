@@ -101,6 +101,7 @@ type Listener struct {
 	connects rates
 	failures failures
 	traces   traces
+	chains   chains
 
 	mu      sync.Mutex
 	current *shift

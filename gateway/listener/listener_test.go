@@ -72,7 +72,7 @@ func TestTheTimelineHoldsEveryStepWithItsFacts(t *testing.T) {
 	for kind, facts := range map[attempt.Kind]map[string]string{
 		attempt.ClientHello: {"sni": "localhost"},
 		attempt.ServerChain: {"leaf": "ECDSA P-256", "name": "localhost", "intermediates": "1"},
-		attempt.Connect:     {"protocol": "MQTT", "level": "4", "clean": "yes", "keepalive": "0", "client_id": "test", "user": i.credential, "password": "present", "will": "no"},
+		attempt.Connect:     {"protocol": "MQTT", "level": "4", "clean": "yes", "keepalive": "60", "client_id": "test", "user": i.credential, "password": "present", "will": "no"},
 		attempt.Lookup:      {"by": "key", "credential": i.credential, "found": "yes", "secret": "matches", "device": i.device, "name": "lamp"},
 		attempt.Verdict:     {"cause": "accepted", "code": "0"},
 		attempt.Session:     {"present": "no", "pending": "0"},

@@ -303,7 +303,7 @@ func (w *world) dial(t testing.TB, c *tls.Config) *tls.Conn {
 }
 
 func (i identity) connect() wire.Connect {
-	c := wire.Connect{Clean: true, ClientID: "test"}
+	c := wire.Connect{Clean: true, ClientID: "test", KeepAlive: 60}
 	if i.secret != "" {
 		c.HasUser, c.User, c.HasPassword, c.Password = true, i.credential, true, []byte(i.secret)
 	}
