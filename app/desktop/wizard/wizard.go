@@ -113,12 +113,13 @@ func (w *Wizard) build() {
 	w.back = kit.NewButton("Back", kit.Secondary, func() { w.show(w.step - 1) })
 	w.later = kit.NewButton("Finish later", kit.Secondary, w.finish)
 	w.next = kit.NewButton("Next", kit.Primary, w.forward)
-	page := container.New(atLeast(300), w.page)
+	room := &atLeast{height: 300}
+	page := container.New(room, w.page)
 	w.scroll = container.NewVScroll(page)
 	head := kit.Inset(0, 0, 16, 0, kit.Down(16, w.title, w.steps))
 	foot := kit.Inset(16, 0, 0, 0, kit.Down(12, w.problem.Container, kit.Across(10, w.cancel, kit.Spacer(), w.back, w.later, w.next)))
 	panel := kit.Panel(kit.Surface, kit.Line, cardPadding, container.NewBorder(head, foot, nil, nil, w.scroll))
-	w.content = container.New(cardLayout{scroll: w.scroll, page: page}, panel)
+	w.content = container.New(cardLayout{scroll: w.scroll, page: page, room: room}, panel)
 }
 
 // show goes to a step; what was typed stays in its widgets.
