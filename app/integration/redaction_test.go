@@ -11,7 +11,6 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
-	"index/suffixarray"
 	"io"
 	"io/fs"
 	"log/slog"
@@ -28,6 +27,7 @@ import (
 	"time"
 
 	"gatehouse/app/commands"
+	"gatehouse/app/integration/planted"
 	"gatehouse/app/report"
 	"gatehouse/gateway"
 	"gatehouse/gateway/attempt"
@@ -45,14 +45,14 @@ var (
 
 // leaky is a gateway into which secrets are put, and what it lets out.
 type leaky struct {
-	planted
+	planted.Secrets
 	api
 	log struct {
 		sync.Mutex
 		bytes.Buffer
 	}
 	talks   sync.WaitGroup
-	outputs []output
+	outputs []planted.Output
 }
 
 func (l *leaky) Write(b []byte) (int, error) {
@@ -62,11 +62,11 @@ func (l *leaky) Write(b []byte) (int, error) {
 }
 
 func (l *leaky) out(name string, text []byte, shown ...string) {
-	l.outputs = append(l.outputs, output{name, text, shown})
+	l.outputs = append(l.outputs, planted.Output{Name: name, Text: text, Shown: shown})
 }
 
 func openLeaky(t *testing.T) *leaky {
-	l := &leaky{planted: planted{t: t}}
+	l := &leaky{Secrets: planted.Secrets{T: t}}
 	events := slog.NewJSONHandler(l, nil)
 	g, err := gateway.Open(gateway.Config{
 		DataDir: t.TempDir(), MQTTAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0",
@@ -85,7 +85,7 @@ func openLeaky(t *testing.T) *leaky {
 		t.Fatal(err)
 	}
 	l.api = api{t, g, &http.Client{Transport: transport, Timeout: 10 * time.Second}}
-	l.add("the account's token", g.Registry().Account().AuthToken)
+	l.Add("the account's token", g.Registry().Account().AuthToken)
 	return l
 }
 
@@ -149,7 +149,7 @@ func (l *leaky) certificate(subject, san string) (tls.Certificate, []byte) {
 	if err != nil {
 		l.api.t.Fatal(err)
 	}
-	l.add("a private key of "+subject[:4], string(scalar))
+	l.Add("a private key of "+subject[:4], string(scalar))
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, slices.Concat(
 		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
 }
@@ -161,34 +161,34 @@ func (l *leaky) connects(keySID, secret string) [][]byte {
 		return c
 	}
 	base := wire.Connect{ClientID: "board", HasUser: true, User: keySID}
-	mqtt5 := with(base, l.text("a password of MQTT 5"))
-	mqtt5.Level, mqtt5.User = 5, l.text("a user name of MQTT 5")
+	mqtt5 := with(base, l.Text("a password of MQTT 5"))
+	mqtt5.Level, mqtt5.User = 5, l.Text("a user name of MQTT 5")
 	five := wire.AppendConnect(nil, mqtt5, true)
-	property := slices.Concat([]byte{0x16, 0, 32}, []byte(l.text("authentication data")), []byte{0x26, 0, 1, 'k', 0, 32}, []byte(l.text("a user property")))
+	property := slices.Concat([]byte{0x16, 0, 32}, []byte(l.Text("authentication data")), []byte{0x26, 0, 1, 'k', 0, 32}, []byte(l.Text("a user property")))
 	withProperties := slices.Concat([]byte{0x10, byte(len(five) - 2 + len(property))}, five[2:12], []byte{byte(len(property))}, property, five[13:])
-	unknown := with(base, l.text("a password of level 9"))
+	unknown := with(base, l.Text("a password of level 9"))
 	unknown.Level = 9
-	noFlags := packet(with(base, l.text("a password without its flag")))
+	noFlags := packet(with(base, l.Text("a password without its flag")))
 	noFlags[9] = 0
-	reserved := packet(with(base, l.text("a password behind a reserved flag")))
+	reserved := packet(with(base, l.Text("a password behind a reserved flag")))
 	reserved[9] |= 1
-	short := packet(with(base, l.text("a password beyond the packet")))
+	short := packet(with(base, l.Text("a password beyond the packet")))
 	short[1] -= 5
 	will := with(base, secret)
-	will.HasWill, will.WillTopic, will.WillPayload = true, "last/"+l.bare("the topic of a will"), []byte(l.text("the payload of a will"))
+	will.HasWill, will.WillTopic, will.WillPayload = true, "last/"+l.Bare("the topic of a will"), []byte(l.Text("the payload of a will"))
 	idAsWell := with(base, secret)
 	idAsWell.ClientID = secret
-	named := with(base, l.text("a wrong password"))
-	named.ClientID = l.bare("a client ID")
+	named := with(base, l.Text("a wrong password"))
+	named.ClientID = l.Bare("a client ID")
 	wrongField := with(base, "x")
-	wrongField.User = l.text("a user name that is a secret")
-	old := with(base, l.text("a password of MQTT 3.1"))
+	wrongField.User = l.Text("a user name that is a secret")
+	old := with(base, l.Text("a password of MQTT 3.1"))
 	old.ProtocolName, old.Level = "MQIsdp", 3
 	all := [][]byte{
 		five, withProperties, packet(unknown), noFlags, reserved, short, packet(will), packet(idAsWell), packet(named), packet(wrongField), packet(old),
 		packet(with(base, secret+"\n")), packet(with(base, secret[:len(secret)-3])), packet(with(base, `"`+secret+`"`)), packet(with(base, url.QueryEscape(secret))),
 	}
-	cut := packet(with(wire.Connect{ClientID: "board", HasWill: true, WillTopic: "w", WillPayload: []byte(l.text("the payload of a will that is cut off")), HasUser: true, User: keySID}, l.text("a password that is cut off")))
+	cut := packet(with(wire.Connect{ClientID: "board", HasWill: true, WillTopic: "w", WillPayload: []byte(l.Text("the payload of a will that is cut off")), HasUser: true, User: keySID}, l.Text("a password that is cut off")))
 	for at := 10; at < len(cut); at += 9 {
 		all = append(all, cut[:at])
 	}
@@ -206,27 +206,27 @@ func TestNoOutputHoldsASecret(t *testing.T) {
 		l.say(&tls.Config{Certificates: []tls.Certificate{pair}}, b)
 	}
 	right := packet(key(keySID, secret))
-	topic := "rooms/" + l.bare("a topic")
+	topic := "rooms/" + l.Bare("a topic")
 	l.said() // one connection of a device ends another
 	l.say(anyTLS, right,
-		wire.AppendSubscribe(nil, 1, wire.Subscription{Filter: "rooms/" + l.bare("a filter")}),
-		wire.AppendPublish(nil, wire.Message{Topic: topic, QoS: 1, ID: 2, Payload: []byte(l.text("a payload"))}),
-		wire.AppendPublish(nil, wire.Message{Topic: "sync/docs/Kept", QoS: 1, ID: 3, Payload: []byte(`{"text":"` + l.bare("the data of an object") + `"}`)}),
+		wire.AppendSubscribe(nil, 1, wire.Subscription{Filter: "rooms/" + l.Bare("a filter")}),
+		wire.AppendPublish(nil, wire.Message{Topic: topic, QoS: 1, ID: 2, Payload: []byte(l.Text("a payload"))}),
+		wire.AppendPublish(nil, wire.Message{Topic: "sync/docs/Kept", QoS: 1, ID: 3, Payload: []byte(`{"text":"` + l.Bare("the data of an object") + `"}`)}),
 		wire.AppendEmpty(nil, wire.DISCONNECT))
 	l.said()
-	second := key(keySID, l.text("the password of a second CONNECT"))
+	second := key(keySID, l.Text("the password of a second CONNECT"))
 	l.say(anyTLS, right, packet(second))
-	l.say(&tls.Config{ServerName: l.bare("a server name") + ".example", NextProtos: []string{l.bare("an ALPN")}}, packet(key(keySID, "wrong")))
+	l.say(&tls.Config{ServerName: l.Bare("a server name") + ".example", NextProtos: []string{l.Bare("an ALPN")}}, packet(key(keySID, "wrong")))
 	// Without TLS, and HTTP where MQTT is spoken.
-	l.say(nil, packet(key(keySID, l.text("a password in the clear"))))
-	web := "GET /x HTTP/1.1\r\nHost: h\r\nAuthorization: Basic " + l.text("an authorization in the clear") + "\r\n\r\n"
+	l.say(nil, packet(key(keySID, l.Text("a password in the clear"))))
+	web := "GET /x HTTP/1.1\r\nHost: h\r\nAuthorization: Basic " + l.Text("an authorization in the clear") + "\r\n\r\n"
 	l.say(nil, []byte(web))
-	l.say(anyTLS, []byte("POST / HTTP/1.1\r\nAuthorization: Bearer "+l.text("an authorization over TLS")+"\r\n\r\n"))
+	l.say(anyTLS, []byte("POST / HTTP/1.1\r\nAuthorization: Bearer "+l.Text("an authorization over TLS")+"\r\n\r\n"))
 	l.said()
 	l.overHTTP()
 	l.byCommand()
 	l.collect()
-	l.look(l.outputs)
+	l.Look(l.outputs)
 	l.shows("attempts whole, as JSON", ofPackets)
 	l.shows("reports", []string{"the topic of a will", "a topic", "a certificate's subject"})
 	l.shows("packets", []string{"a filter", "a topic"})
@@ -235,10 +235,9 @@ func TestNoOutputHoldsASecret(t *testing.T) {
 
 // shows fails when an output lacks what it shows by right: then the search says nothing.
 func (l *leaky) shows(name string, what []string) {
-	at := slices.IndexFunc(l.outputs, func(o output) bool { return o.name == name })
-	index := suffixarray.New(l.outputs[at].text)
+	at := slices.IndexFunc(l.outputs, func(o planted.Output) bool { return o.Name == name })
 	for _, one := range what {
-		if form, _ := held(index, l.secrets[one]); form == "" {
+		if !l.Held(l.outputs[at].Text, one) {
 			l.api.t.Errorf("%s should show %s, and does not", name, one)
 		}
 	}
@@ -248,8 +247,8 @@ func (l *leaky) shows(name string, what []string) {
 func (l *leaky) devices() (keySID, secret string, pair tls.Certificate) {
 	d := l.post(201, "/default/Devices", url.Values{"UniqueName": {"board"}})
 	made := l.post(201, "/default/Keys", url.Values{"DeviceSid": {d.SID}})
-	l.add("the secret of a key", made.Secret)
-	pair, both := l.certificate(l.bare("a certificate's subject"), l.bare("a certificate's SAN")+".example")
+	l.Add("the secret of a key", made.Secret)
+	pair, both := l.certificate(l.Bare("a certificate's subject"), l.Bare("a certificate's SAN")+".example")
 	// Of a file with certificate and private key, the whole is sent by mistake.
 	l.post(201, "/default/Certificates", url.Values{"DeviceSid": {d.SID}, "CertificateData": {string(both)}})
 	return made.SID, made.Secret, pair
@@ -276,14 +275,14 @@ func (l *leaky) overHTTP() {
 		}
 		l.out("the answer to "+name, body)
 	}
-	ask("a wrong token", "GET", "/DeployedDevices/Fleets", account.SID, l.text("a wrong token"), nil)
-	ask("a token as the account", "GET", "/DeployedDevices/Fleets", l.text("a token in the account's place"), "x", nil)
-	ask("a secret in the query", "GET", "/DeployedDevices/Fleets?Token="+url.QueryEscape(l.text("a token in a query")), account.SID, account.AuthToken, nil)
-	ask("a key with a password", "POST", "/DeployedDevices/Fleets/default/Keys", account.SID, account.AuthToken, url.Values{"Secret": {l.text("a secret in a form")}, "DeviceSid": {"TH0"}})
-	private := l.text("a private key without a certificate")
+	ask("a wrong token", "GET", "/DeployedDevices/Fleets", account.SID, l.Text("a wrong token"), nil)
+	ask("a token as the account", "GET", "/DeployedDevices/Fleets", l.Text("a token in the account's place"), "x", nil)
+	ask("a secret in the query", "GET", "/DeployedDevices/Fleets?Token="+url.QueryEscape(l.Text("a token in a query")), account.SID, account.AuthToken, nil)
+	ask("a key with a password", "POST", "/DeployedDevices/Fleets/default/Keys", account.SID, account.AuthToken, url.Values{"Secret": {l.Text("a secret in a form")}, "DeviceSid": {"TH0"}})
+	private := l.Text("a private key without a certificate")
 	ask("a private key as a certificate", "POST", "/DeployedDevices/Fleets/default/Certificates", account.SID, account.AuthToken,
 		url.Values{"CertificateData": {"-----BEGIN PRIVATE KEY-----\n" + private + "\n-----END PRIVATE KEY-----\n"}})
-	hook := url.URL{Scheme: "http", Host: "127.0.0.1:1", Path: "/hook", RawQuery: "token=" + l.bare("a webhook's token"), User: url.UserPassword("hook", l.bare("a webhook's password"))}
+	hook := url.URL{Scheme: "http", Host: "127.0.0.1:1", Path: "/hook", RawQuery: "token=" + l.Bare("a webhook's token"), User: url.UserPassword("hook", l.Bare("a webhook's password"))}
 	ask("a webhook", "POST", "/v1/Services/default", account.SID, account.AuthToken, url.Values{"WebhookUrl": {hook.String()}})
 	l.outputs = l.outputs[:len(l.outputs)-1] // a service says what its webhook is to those who hold the token
 	ask("a document", "POST", "/v1/Services/default/Documents", account.SID, account.AuthToken, url.Values{"UniqueName": {"Hooked"}, "Data": {`{"a":1}`}})
@@ -303,9 +302,9 @@ func (l *leaky) byCommand() {
 		commands.Run(args, &out, &errs, nil)
 		l.out("the command with "+name, append(out.Bytes(), errs.Bytes()...))
 	}
-	bad("a password in its URL", "attempt", "list", "--http", "http://me:"+l.bare("a password in a URL")+"@127.0.0.1:1")
+	bad("a password in its URL", "attempt", "list", "--http", "http://me:"+l.Bare("a password in a URL")+"@127.0.0.1:1")
 	l.api.t.Setenv("GATEHOUSE_ACCOUNT_SID", l.gateway.Registry().Account().SID)
-	l.api.t.Setenv("GATEHOUSE_AUTH_TOKEN", l.text("a token in the environment"))
+	l.api.t.Setenv("GATEHOUSE_AUTH_TOKEN", l.Text("a token in the environment"))
 	bad("a wrong token in the environment", "attempt", "list", "--http", l.gateway.Status().HTTPURL)
 	bad("a token that goes nowhere", "attempt", "list", "--http", "http://127.0.0.1:1")
 }
