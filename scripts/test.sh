@@ -7,7 +7,7 @@ export GO=${GO:-go} TAGS=${TAGS:-migrated_fynedo}
 source scripts/stage.sh
 
 # The packages where goroutines meet; their tests run once more under the race detector.
-raced=(./gateway/... ./sim/... ./app/integration ./app/client/... ./app/commands/... ./app/demo/... ./app/onboard/... ./app/remedy/...)
+raced=(./gateway/... ./sim/... ./app/integration ./app/check/... ./app/client/... ./app/commands/... ./app/demo/... ./app/onboard/... ./app/remedy/...)
 
 vet_headless() { CGO_ENABLED=0 "$GO" vet -tags headless "${packages[@]}"; }
 vet_window() { "$GO" vet -tags "$TAGS e2e integration" ./...; }

@@ -81,10 +81,7 @@ func called(c *x509.Certificate, i int) string {
 
 // name judges whether the certificate is for the name by which the server was called.
 func (j *judged) name(leaf *x509.Certificate, host string) {
-	names := append([]string{}, leaf.DNSNames...)
-	for _, ip := range leaf.IPAddresses {
-		names = append(names, ip.String())
-	}
+	names := namesIn(leaf)
 	cn := files.Subject(leaf)
 	if len(names) == 0 {
 		if strings.EqualFold(leaf.Subject.CommonName, host) {
@@ -105,6 +102,18 @@ func (j *judged) name(leaf *x509.Certificate, host string) {
 	}
 	j.say(attempt.Bad, "wrong_name", "The certificate is for another name", fmt.Sprintf("Called “%s”; the certificate is for %s (Common Name “%s”).", host, listed, cn),
 		"Connect by one of these names, or issue a certificate for this one."+addressAdvice(host))
+}
+
+// namesIn are the subject alternative names of a certificate. They are whatever its maker wrote.
+func namesIn(c *x509.Certificate) []string {
+	var names []string
+	for _, name := range c.DNSNames {
+		names = append(names, files.Visible(name))
+	}
+	for _, ip := range c.IPAddresses {
+		names = append(names, ip.String())
+	}
+	return names
 }
 
 func addressAdvice(host string) string {
@@ -276,7 +285,7 @@ func (j *judged) invalid(err x509.CertificateInvalidError) {
 			j.say(attempt.Bad, "expired", "A certificate of the chain is not valid now", "“"+files.Subject(err.Cert)+"”, from "+moment(err.Cert.NotBefore)+" to "+moment(err.Cert.NotAfter)+".", "Renew it.")
 		}
 	default:
-		j.say(attempt.Bad, "invalid_chain", "The chain breaks the rules of X.509", strings.TrimPrefix(err.Error(), "x509: ")+".", "Issue the chain anew.")
+		j.say(attempt.Bad, "invalid_chain", "The chain breaks the rules of X.509", files.Visible(strings.TrimPrefix(err.Error(), "x509: "))+".", "Issue the chain anew.")
 	}
 }
 

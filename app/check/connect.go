@@ -44,7 +44,7 @@ func (r *run) speak(l link) {
 		return
 	}
 	r.step(Step{ID: StepConnect, Title: "CONNECT", Detail: joined("MQTT 3.1.1", "clean 0", "client ID “"+r.o.ClientID+"”", r.shown()),
-		Facts: facts("client_id", r.o.ClientID, "user", r.o.User, "password", present(r.o.HasPassword))}, began)
+		Facts: facts("client_id", r.o.ClientID, "user", r.shownUser(), "password", present(r.o.HasPassword))}, began)
 	began = r.now()
 	in := bufio.NewReader(l)
 	head, err := in.Peek(4)
@@ -70,9 +70,9 @@ func present(has bool) string {
 func (r *run) shown() string {
 	switch {
 	case r.o.User != "" && r.o.HasPassword:
-		return "user name “" + r.o.User + "” and password"
+		return r.userName() + " and password"
 	case r.o.User != "":
-		return "user name “" + r.o.User + "” without a password"
+		return r.userName() + " without a password"
 	case r.identity.Leaf == nil:
 		return "no credential"
 	}

@@ -171,7 +171,7 @@ func (r *run) chain(s *secured) {
 			names = append(names, files.Issuer(last))
 		}
 		step := Step{ID: StepChain, Title: "Server chain", Detail: joined(strings.Join(names, " ← "), files.KeyName(leaf.PublicKey), "until "+leaf.NotAfter.UTC().Format("2006-01-02"))}
-		step.Facts = append(files.CertificateFacts(leaf), facts("names", strings.Join(append(append([]string{}, leaf.DNSNames...), addresses(leaf)...), " "), "sent", strconv.Itoa(len(s.chain)))...)
+		step.Facts = append(files.CertificateFacts(leaf), facts("names", strings.Join(namesIn(leaf), " "), "sent", strconv.Itoa(len(s.chain)))...)
 		r.step(step, at)
 	}
 	for _, f := range s.judged.findings {
@@ -184,14 +184,6 @@ func (r *run) chain(s *secured) {
 	if s.judged.trusted() {
 		r.step(Step{ID: StepTrust, Title: "The server is who it says", Detail: joined("its chain leads to “"+s.judged.root+"”", "trusted by "+r.trustedBy), Facts: facts("root", s.judged.root)}, at)
 	}
-}
-
-func addresses(c *x509.Certificate) []string {
-	var all []string
-	for _, ip := range c.IPAddresses {
-		all = append(all, ip.String())
-	}
-	return all
 }
 
 // notShaken says why a handshake failed, and what speaks there if it is not TLS.
@@ -225,7 +217,7 @@ func (r *run) notShaken(s *secured, err error, began time.Time) {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, net.ErrClosed):
 		step.Detail, step.Advice = "The server closed the connection in the middle of the handshake.", "See its log: some close so when they do not accept a certificate."
 	default:
-		step.Detail, step.Advice = "What the server sends cannot be used: "+strings.TrimPrefix(err.Error(), "tls: ")+".", "See how the server’s TLS is set up."
+		step.Detail, step.Advice = "What the server sends cannot be used: "+files.Visible(strings.TrimPrefix(err.Error(), "tls: "))+".", "See how the server’s TLS is set up."
 		if strings.Contains(err.Error(), "selected unsupported protocol version") {
 			step.Detail = "The server speaks only a version of TLS older than 1.2."
 			step.Advice = "Have it speak TLS 1.2 or 1.3."

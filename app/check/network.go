@@ -113,7 +113,7 @@ func (r *run) dialAll(addresses []netip.Addr) (net.Conn, netip.Addr) {
 		step := Step{ID: StepTCP, Title: "TCP connected", Detail: where, Facts: facts("address", where)}
 		if d.err != nil {
 			step.State, step.Title = attempt.Bad, "TCP failed"
-			what, advice := dialWords(d.err, chosen >= 0 && errors.Is(r.ctx.Err(), nil))
+			what, advice := dialWords(d.err, chosen >= 0 && r.ctx.Err() == nil)
 			step.Detail, step.Advice = where+": "+what, advice
 			if chosen >= 0 {
 				step.State, step.Advice = attempt.Warn, "Another address connected, so this is not fatal. Devices that try only one address may fail."

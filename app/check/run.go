@@ -172,6 +172,9 @@ func (r *run) files() bool {
 		r.end(ExitUsage, Step{ID: StepTarget, State: attempt.Bad, Title: "There is a password, but no user name", Detail: "MQTT sends none without the other.", Advice: "Give the user name, for this gateway the Key SID (--user)."}, began)
 		return false
 	}
+	for _, s := range remarks(r.o) {
+		r.step(s, began)
+	}
 	var read []files.File
 	good := true
 	for _, given := range r.o.Files {

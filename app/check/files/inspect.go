@@ -129,7 +129,7 @@ func (f *File) take(it item, label string, der, passphrase []byte) {
 	switch {
 	case it.kind == Certificate && it.certificate == nil:
 		f.set(Certificate)
-		f.bad("malformed", 0, "It looks like a certificate, but cannot be read: "+it.reason+".", "Export the certificate again; it may have been cut or changed on the way.")
+		f.bad("malformed", 0, "It looks like a certificate, but cannot be read: "+Visible(it.reason)+".", "Export the certificate again; it may have been cut or changed on the way.")
 	case it.kind == Certificate:
 		f.set(Certificate)
 		f.Certificates = append(f.Certificates, it.certificate)

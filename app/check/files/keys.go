@@ -181,11 +181,11 @@ func KeyName(public any) string {
 func Subject(c *x509.Certificate) string {
 	switch {
 	case c.Subject.CommonName != "":
-		return visible(c.Subject.CommonName)
+		return Visible(c.Subject.CommonName)
 	case len(c.Subject.Names) > 0:
-		return visible(c.Subject.String())
+		return Visible(c.Subject.String())
 	case len(c.DNSNames) > 0:
-		return visible(c.DNSNames[0])
+		return Visible(c.DNSNames[0])
 	case c.SerialNumber != nil:
 		return "serial " + c.SerialNumber.Text(16)
 	}
@@ -195,13 +195,13 @@ func Subject(c *x509.Certificate) string {
 // Issuer is what to call the one who issued a certificate.
 func Issuer(c *x509.Certificate) string {
 	if c.Issuer.CommonName != "" {
-		return visible(c.Issuer.CommonName)
+		return Visible(c.Issuer.CommonName)
 	}
-	return visible(c.Issuer.String())
+	return Visible(c.Issuer.String())
 }
 
-// visible is a text that cannot move a cursor, of bounded length: names in certificates are anyone's.
-func visible(s string) string {
+// Visible is a text that cannot move a cursor, of bounded length: names in certificates are anyone's.
+func Visible(s string) string {
 	const most = 120
 	out := make([]rune, 0, min(len(s), most))
 	for _, c := range s {
@@ -219,8 +219,8 @@ func visible(s string) string {
 // CertificateFacts are what is known of a certificate.
 func CertificateFacts(c *x509.Certificate) []attempt.Fact {
 	return []attempt.Fact{
-		{Name: "subject", Value: visible(c.Subject.String())},
-		{Name: "issuer", Value: visible(c.Issuer.String())},
+		{Name: "subject", Value: Visible(c.Subject.String())},
+		{Name: "issuer", Value: Visible(c.Issuer.String())},
 		{Name: "serial", Value: hex.EncodeToString(c.SerialNumber.Bytes())},
 		{Name: "not_before", Value: c.NotBefore.UTC().Format(time.RFC3339)},
 		{Name: "not_after", Value: c.NotAfter.UTC().Format(time.RFC3339)},

@@ -142,8 +142,14 @@ func (p *Printer) paint(code, s string) string {
 
 var ascii = strings.NewReplacer("’", "'", "“", `"`, "”", `"`, "←", "<-", "→", "->", "…", "...", "–", "-", "—", "-", "·", ".")
 
-// plain is a text as the terminal can show it.
+// plain is a text as the terminal can show it, and as it cannot be told anything by.
 func (p *Printer) plain(s string) string {
+	s = strings.Map(func(c rune) rune {
+		if c < ' ' || c >= 0x7f && c < 0xa0 {
+			return '·'
+		}
+		return c
+	}, s)
 	if !p.ASCII {
 		return s
 	}
