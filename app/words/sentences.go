@@ -163,7 +163,7 @@ var sentences = map[cause.ID]sentence{
 		"Turn on ECDSA with P-256, or RSA with SHA-256, in the device’s TLS stack.",
 	},
 	cause.HandshakeRefused: {
-		"Device broke the handshake off", "The device found nothing in the handshake that it could go on with.", "",
+		"Device broke the handshake off", "The device found nothing in the handshake that it could go on with.", "{alert}",
 		"Unfold the handshake for its alert, and compare suites and groups in the device’s TLS settings.",
 	},
 	cause.InternalError: {

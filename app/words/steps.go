@@ -73,6 +73,7 @@ func warningWords(s attempt.Step, _ attempt.Attempt) (string, string) {
 		return fill.Replace(w.short), Clue(clue)
 	}
 	title, detail := Warning(cause.ID(s.Fact("cause")))
+	detail = join(remarkDetail(cause.ID(s.Fact("cause")), s), detail)
 	if lost := s.Fact("lost"); lost != "" {
 		detail = join(unit(lost, "message lost", "messages lost"), detail)
 	}

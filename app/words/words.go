@@ -95,6 +95,7 @@ func Explain(a attempt.Attempt) Explanation {
 	}
 	e.Short, e.Cause = fill.Replace(s.short), fill.Replace(s.cause)
 	e.More, e.Advice = fill.Replace(s.more), fill.Replace(s.advice)
+	explainHandshake(&e, a)
 	if also := alsoWords(a.Also); also != "" {
 		e.More = strings.TrimSpace(e.More + " " + also)
 	}

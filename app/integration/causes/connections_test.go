@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"io"
 	"net"
+	"strings"
 
 	"gatehouse/gateway"
 	"gatehouse/gateway/attempt"
@@ -64,6 +65,12 @@ func (w *world) replaced(old, other []byte) tls.Certificate {
 	return pair
 }
 
+// ssl3Hello is a ClientHello that offers SSL 3.0 with one suite.
+func ssl3Hello() string {
+	body := "\x03\x00" + strings.Repeat("r", 32) + "\x00" + "\x00\x02\x00\x0a" + "\x01\x00"
+	return "\x16\x03\x00\x00" + string(rune(len(body)+4)) + "\x01\x00\x00" + string(rune(len(body))) + body
+}
+
 // connections are the ends without a CONNACK.
 var connections = []row{
 	{cause: cause.Plaintext, how: "A CONNECT without TLS", short: "Speaks MQTT without TLS", fix: "Copy the TLS address", provoke: func(w *world) seen {
@@ -84,6 +91,25 @@ var connections = []row{
 	{cause: cause.SSL2, how: "A ClientHello of SSL 2.0", short: "Speaks SSL 2.0", fix: "Copy the mosquitto option", provoke: func(w *world) seen {
 		return w.refusal(w.says("\x80\x2e\x01\x00\x02\x00\x15\x00\x00\x00\x10\x01\x00\x80\x03\x00"), cause.SSL2)
 	}},
+	{cause: cause.SSL3, how: "A ClientHello that offers SSL 3.0 alone", short: "Speaks SSL 3.0", fix: "Copy the mosquitto option", provoke: func(w *world) seen {
+		return w.refusal(w.says(ssl3Hello()), cause.SSL3)
+	}},
+	{cause: cause.ClosedInHandshake, how: "The client leaves without an alert once it has the gateway’s certificate", short: "Left after the gateway’s certificate", fix: "Save root.pem", provoke: func(w *world) seen {
+		conn := w.tcp()
+		config := w.config()
+		config.VerifyPeerCertificate = func([][]byte, [][]*x509.Certificate) error { return conn.Close() }
+		_ = tls.Client(conn, config).Handshake()
+		return w.refusal(w.done(conn), cause.ClosedInHandshake)
+	}},
+	{cause: cause.ServerCertificateExpired, how: "The client answers with the alert certificate_expired", short: "Says the certificate has expired", provoke: func(w *world) seen {
+		return w.refusal(w.alerts(45), cause.ServerCertificateExpired)
+	}},
+	{cause: cause.ServerCertificateRefused, how: "The client answers with the alert unsupported_certificate", short: "Cannot use the gateway’s certificate", provoke: func(w *world) seen {
+		return w.refusal(w.alerts(43), cause.ServerCertificateRefused)
+	}},
+	{cause: cause.HandshakeRefused, how: "The client answers with the alert handshake_failure", short: "Device broke the handshake off", provoke: func(w *world) seen {
+		return w.refusal(w.alerts(40), cause.HandshakeRefused)
+	}},
 	{cause: cause.NotTLS, how: "Bytes that are neither TLS nor MQTT", short: "Not TLS", provoke: func(w *world) seen {
 		return w.refusal(w.says("\xde\xad\xbe\xef and more of it, at length"), cause.NotTLS)
 	}},
@@ -92,8 +118,8 @@ var connections = []row{
 		_ = c.Close()
 		return w.refusal(w.done(c), cause.NothingSent)
 	}},
-	{cause: cause.HandshakeFailed, how: "The client answers with the alert handshake_failure", short: "Handshake failed", provoke: func(w *world) seen {
-		return w.refusal(w.alerts(40), cause.HandshakeFailed)
+	{cause: cause.HandshakeFailed, how: "The client answers with the alert internal_error", short: "Handshake failed", provoke: func(w *world) seen {
+		return w.refusal(w.alerts(80), cause.HandshakeFailed)
 	}},
 	{cause: cause.HandshakeTimeout, how: "Half a ClientHello, and then nothing for 10 seconds", short: "Handshake took too long", provoke: func(w *world) seen {
 		return w.refusal(w.says("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"), cause.HandshakeTimeout)

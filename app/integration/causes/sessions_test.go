@@ -70,6 +70,41 @@ var warnings = []row{
 		w.must(err)
 		return w.warned(cause.WeakKey, wire.Connect{Clean: true}, w.presenting(w.certificate(key, &key.PublicKey, time.Now().Add(-year), time.Now().Add(year))))
 	}},
+	{cause: cause.BelievedConnected, how: "TLS 1.3 with the private key of another certificate: the client is done before the gateway refuses", short: "Device believed that it was connected", fix: "Copy a command that makes one", settings: &gateway.Settings{}, provoke: func(w *world) seen {
+		pair := w.identity("x", false)
+		pair.PrivateKey = w.identity("y", false).PrivateKey
+		return w.warning(w.shake(w.presenting(pair)), cause.BelievedConnected)
+	}},
+	{cause: cause.CertificateExpiresSoon, how: "A client certificate that expires in ten days", short: "Certificate expires soon", fix: "Copy a command that makes one", provoke: func(w *world) seen {
+		return w.warned(cause.CertificateExpiresSoon, wire.Connect{Clean: true, KeepAlive: 60}, w.presenting(w.ecdsa(-year, 10*24*time.Hour)))
+	}},
+	{cause: cause.HeavyKey, how: "A client certificate of 2048 bits RSA", short: "Key is heavier than need be", fix: "Copy a command that makes one", provoke: func(w *world) seen {
+		key, err := rsa.GenerateKey(rand.Reader, 2048)
+		w.must(err)
+		return w.warned(cause.HeavyKey, wire.Connect{Clean: true, KeepAlive: 60}, w.presenting(w.certificate(key, &key.PublicKey, time.Now().Add(-year), time.Now().Add(year))))
+	}},
+	{cause: cause.LargeChain, how: "Four more certificates beside the device’s own", short: "Many bytes of certificates", provoke: func(w *world) seen {
+		pair := w.ecdsa(-year, year)
+		for range 4 {
+			pair.Certificate = append(pair.Certificate, w.identity("more", false).Certificate[0])
+		}
+		return w.warned(cause.LargeChain, wire.Connect{Clean: true, KeepAlive: 60}, w.presenting(pair))
+	}},
+	{cause: cause.KeepaliveShort, how: "A keepalive of 5 s", short: "Keepalive is short", fix: "Copy the mosquitto option", provoke: func(w *world) seen {
+		c := w.connect()
+		c.KeepAlive = 5
+		return w.warned(cause.KeepaliveShort, c, w.config())
+	}},
+	{cause: cause.KeepaliveOff, how: "A keepalive of 0", short: "Keepalive is off", fix: "Copy the mosquitto option", provoke: func(w *world) seen {
+		c := w.connect()
+		c.KeepAlive = 0
+		return w.warned(cause.KeepaliveOff, c, w.config())
+	}},
+	{cause: cause.NameNotInCertificate, how: "A client that asks for gateway.example and does not check names", short: "Server name is not in the certificate", fix: "Add gateway.example to the certificate", provoke: func(w *world) seen {
+		config := w.config()
+		config.ServerName, config.InsecureSkipVerify = "gateway.example", true
+		return w.warned(cause.NameNotInCertificate, w.connect(), config)
+	}},
 	{cause: cause.CredentialsIgnored, how: "A key beside a client certificate", short: "User name and password ignored", provoke: func(w *world) seen {
 		return w.warned(cause.CredentialsIgnored, w.connect(), w.presenting(w.ecdsa(-year, year)))
 	}},

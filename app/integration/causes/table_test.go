@@ -44,32 +44,17 @@ type row struct {
 
 // elsewhere are the causes that no client can provoke here, and where they are tested instead.
 var elsewhere = map[cause.ID]string{
-	cause.Maintenance:              "no state of the gateway sets it yet; gateway/listener asserts its code",
-	cause.StoreDown:                "the disk must fail: gateway/store fills one up, gateway/listener and gateway/broker assert the cause",
-	cause.NotRetained:              "it takes 10 000 retained messages: gateway/broker",
-	cause.TooManySubscriptions:     "the limit is none of the settings: gateway/broker",
-	cause.WriteTimeout:             "it takes a minute of not reading: gateway/broker",
-	cause.InternalError:            "it takes a fault of the gateway: gateway/listener and gateway/broker provoke a panic",
-	cause.GatewayDied:              "it takes kill -9: gateway/attempt",
-	cause.SecretChanged:            "no key can get another secret yet: gateway/diagnosis",
-	cause.SSL3:                     notYet,
-	cause.ClosedInHandshake:        notYet,
-	cause.ServerCertificateExpired: notYet,
-	cause.ServerCertificateRefused: notYet,
-	cause.HandshakeRefused:         notYet,
-	cause.BelievedConnected:        notYet,
-	cause.CertificateExpiresSoon:   notYet,
-	cause.HeavyKey:                 notYet,
-	cause.LargeChain:               notYet,
-	cause.KeepaliveShort:           notYet,
-	cause.KeepaliveOff:             notYet,
-	cause.NameNotSent:              notYet,
-	cause.NameNotInCertificate:     notYet,
-	cause.NotRecorded:              "records of the first releases only: gateway/diagnosis",
+	cause.Maintenance:          "no state of the gateway sets it yet; gateway/listener asserts its code",
+	cause.StoreDown:            "the disk must fail: gateway/store fills one up, gateway/listener and gateway/broker assert the cause",
+	cause.NotRetained:          "it takes 10 000 retained messages: gateway/broker",
+	cause.TooManySubscriptions: "the limit is none of the settings: gateway/broker",
+	cause.WriteTimeout:         "it takes a minute of not reading: gateway/broker",
+	cause.InternalError:        "it takes a fault of the gateway: gateway/listener and gateway/broker provoke a panic",
+	cause.GatewayDied:          "it takes kill -9: gateway/attempt",
+	cause.SecretChanged:        "no key can get another secret yet: gateway/diagnosis",
+	cause.NameNotSent:          "the gateway must be reached by an address that its certificate lacks: gateway/listener",
+	cause.NotRecorded:          "records of the first releases only: gateway/diagnosis",
 }
-
-// notYet is the reason for a cause that has its words, while nothing tells it.
-const notYet = "nothing tells it yet"
 
 // table is all rows.
 func table() []row {
