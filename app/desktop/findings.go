@@ -7,7 +7,6 @@ import (
 	"gatehouse/app/desktop/findings"
 	"gatehouse/app/words"
 	"gatehouse/gateway/attempt"
-	"gatehouse/gateway/cause"
 	"gatehouse/gateway/finding"
 )
 
@@ -36,7 +35,7 @@ func (a findingsOf) Active() []findings.Finding {
 func (a findingsOf) shown(f finding.Finding) findings.Finding {
 	said := words.Finding(f)
 	shown := findings.Finding{
-		ID: f.ID, State: gravity(f.Kind), Title: said.Title, Evidence: said.Evidence, Advice: said.Advice, At: f.Last,
+		ID: f.ID, State: findings.Gravity(f.Kind), Title: said.Title, Evidence: said.Evidence, Advice: said.Advice, At: f.Last,
 		DeviceSID: f.DeviceSID, DeviceName: f.DeviceName, Attempts: f.Attempts,
 	}
 	for _, p := range f.Parties {
@@ -53,21 +52,10 @@ func (a findingsOf) shown(f finding.Finding) findings.Finding {
 // Dismiss implements findings.Source.
 func (a findingsOf) Dismiss(id uint64) { a.Findings().Dismiss(id) }
 
-// gravity is how much a finding matters: what keeps a device out or busy, what will, and what is only worth knowing.
-func gravity(kind cause.ID) attempt.State {
-	switch kind {
-	case cause.TakeoverFight, cause.IgnoresCode, cause.SameFailure:
-		return attempt.Bad
-	case cause.WillDiscarded, cause.WeakKey, cause.CredentialsIgnored:
-		return attempt.Good
-	}
-	return attempt.Warn
-}
-
 // count is how many findings are more than remarks.
 func (a findingsOf) count() (n int) {
 	for kind, active := range a.Findings().Active() {
-		if gravity(kind) != attempt.Good {
+		if findings.Gravity(kind) != attempt.Good {
 			n += active
 		}
 	}
