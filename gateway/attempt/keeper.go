@@ -45,7 +45,6 @@ type keeper struct {
 	log   *Log
 	files *segment.Files // nil: nothing is written
 	each  func(Attempt)
-	slack int64 // slackBytes, but for tests
 
 	disk   sync.Mutex // held while files are written, cleared or restored from
 	buffer []byte     // of the one who holds disk, as is what follows
@@ -92,12 +91,12 @@ type Record struct {
 func Open(p Params) *Log {
 	l := NewLog(p)
 	k := &keeper{
-		log: l, each: p.Each, slack: slackBytes, retry: map[uint64]struct{}{},
+		log: l, each: p.Each, retry: map[uint64]struct{}{},
 		wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}), restored: make(chan struct{}),
 	}
 	l.keeper = k
 	if p.Dir != "" {
-		files, err := segment.Open(p.Dir, 0)
+		files, err := segment.Open(p.Dir, p.fileBytes)
 		if err != nil {
 			k.status.Err = err
 			l.params.Logger.Warn("attempts are kept in memory alone", "err", err)
@@ -426,7 +425,7 @@ func (k *keeper) tidy() {
 		return
 	}
 	tooMuch := func() bool {
-		return k.files.Bytes() > k.log.bound.Load()+k.slack || len(k.files.Numbers()) > maxFiles
+		return k.files.Bytes() > k.log.bound.Load()+k.log.params.slack || len(k.files.Numbers()) > maxFiles
 	}
 	k.mu.Lock()
 	same := len(numbers) == k.tidied

@@ -412,14 +412,7 @@ func TestTheFilesStayWithinTheirBoundsAndKeepWhatIsKept(t *testing.T) {
 	dir := t.TempDir()
 	now := newClock()
 	const bound, slack = 64 << 10, 16 << 10
-	l := ready(dir, Params{Bytes: bound, Now: now.Now})
-	l.keeper.disk.Lock()
-	files, err := segment.Open(dir, 8<<10)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.keeper.files, l.keeper.slack = files, slack
-	l.keeper.disk.Unlock()
+	l := ready(dir, Params{Bytes: bound, Now: now.Now, fileBytes: 8 << 10, slack: slack})
 	steady := accept(l) // written once, and then again and again as its file is to go
 	for i := range 600 {
 		id := refuse(l, strconv.Itoa(i))
@@ -427,7 +420,7 @@ func TestTheFilesStayWithinTheirBoundsAndKeepWhatIsKept(t *testing.T) {
 		if i%60 == 59 {
 			steady.Warn(cause.WillDiscarded)
 			eventually(t, "it is written", func() bool { return l.Record().Waiting == 0 })
-			if n := files.Bytes(); n > bound+slack+16<<10 {
+			if n := l.Record().OnDisk; n > bound+slack+16<<10 {
 				t.Fatalf("%d bytes on the disk", n)
 			}
 		}
@@ -590,5 +583,30 @@ func BenchmarkQuery(b *testing.B) {
 				l.Query(f)
 			}
 		})
+	}
+}
+
+// BenchmarkKeepAnAttempt records attempts as they are in earnest: on the disk as well.
+func BenchmarkKeepAnAttempt(b *testing.B) {
+	l := ready(b.TempDir(), Params{Each: func(Attempt) {}})
+	steps := usual().Steps[1:]
+	b.ReportAllocs()
+	for b.Loop() {
+		r := l.Begin("192.0.2.7:47110", "192.0.2.1:8883")
+		for _, s := range steps[:5] {
+			r.Step(s.Kind, s.State, s.Facts...)
+		}
+		r.Packet(false, make([]byte, 90))
+		r.Identify(func(a *Attempt) { a.DeviceSID, a.DeviceName, a.ClientID = "TH1", "lamp", "lamp" })
+		r.Step(Lookup, Good, steps[5].Facts...)
+		r.Decide(0, cause.Accepted)
+		r.Packet(true, []byte{0x20, 2, 0, 0})
+		r.Step(Connack, Good, F("code", "0"), F("hex", "20 02 00 00"))
+		r.Accepted(false, 0)
+		r.End(cause.ClientClosed, "device", nil)
+	}
+	l.Close()
+	if r := l.Record(); r.Err != nil {
+		b.Error(r.Err)
 	}
 }

@@ -27,6 +27,9 @@ type Params struct {
 	Dir    string        // the folder of the record on the disk; empty: there is none
 	Each   func(Attempt) // is told of every decided attempt that was added to, by one goroutine; see [Open]; may be nil
 	Logger *slog.Logger  // nil: nothing is logged
+
+	fileBytes int64 // how large a file grows; 0: the default
+	slack     int64 // what the files may hold beyond Bytes; 0: slackBytes
 }
 
 // Bounds that hold when none are given.
@@ -46,6 +49,9 @@ func (p Params) withDefaults() Params {
 	}
 	if p.Bytes <= 0 {
 		p.Bytes = defaultBytes
+	}
+	if p.slack == 0 {
+		p.slack = slackBytes
 	}
 	if p.Now == nil {
 		p.Now = time.Now
@@ -237,7 +243,7 @@ func (l *Log) clear() {
 			continue
 		}
 		r.mu.Lock()
-		over := r.attempt.Done
+		over := r.attempt.Done || r.attempt.Code > 0 // a refused one may still be closing
 		r.mu.Unlock()
 		if over {
 			slot.Store(nil)

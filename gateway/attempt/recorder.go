@@ -258,7 +258,12 @@ func endState(why cause.ID) State {
 
 // tell counts the attempt under its code and passes a copy to the one who asked for it.
 func (r *Recorder) tell(code Code) {
-	r.log.tally.add(r.log.params.Now(), code)
+	r.record.mu.Lock()
+	own := r.record.attempt.Server == ""
+	r.record.mu.Unlock()
+	if own { // what a wrong server does on purpose is no figure of the gateway's
+		r.log.tally.add(r.log.params.Now(), code)
+	}
 	if fn := r.log.decided; fn != nil {
 		fn(r.record.copy(true))
 	}
