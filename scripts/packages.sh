@@ -11,13 +11,13 @@ set -euo pipefail
 
 build_packages=(gcc libc6-dev pkg-config libgl1-mesa-dev libx11-dev libxcursor-dev libxrandr-dev libxinerama-dev libxi-dev libxxf86vm-dev)
 run_packages=(libgl1-mesa-dri)
-test_packages=(xvfb xdotool imagemagick libgl1-mesa-dri mosquitto mosquitto-clients openssl)
+test_packages=(xvfb xdotool imagemagick libgl1-mesa-dri mosquitto mosquitto-clients openssl nodejs)
 node_packages=(nodejs npm)
 
 # What the packages bring, for systems that call them otherwise.
 build_commands=(gcc pkg-config)
 build_libraries=(gl x11 xcursor xrandr xinerama xi xxf86vm)
-test_commands=(Xvfb xdotool import mosquitto mosquitto_passwd mosquitto_pub mosquitto_sub openssl)
+test_commands=(Xvfb xdotool import mosquitto mosquitto_passwd mosquitto_pub mosquitto_sub openssl node)
 node_commands=(node npm)
 
 # need_go ends the script unless a Go is there that can build this.

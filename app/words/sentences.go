@@ -125,7 +125,7 @@ var sentences = map[cause.ID]sentence{
 		"No CONNECT in time", "TLS was fine, but no CONNECT came within 10 seconds.", "", "Check that the client starts MQTT after TLS.",
 	},
 	cause.ClosedBeforeConnect: {
-		"Closed before CONNECT", "The device closed the connection before it sent CONNECT.", "With TLS 1.3 this is how some devices say that they do not trust the gateway.",
+		"Closed before CONNECT", "The device closed the connection before it sent CONNECT.", "This is how some devices say that they do not trust the gateway.",
 		"Check the device’s log; it may not trust root.pem.",
 	},
 	cause.MalformedConnect: {
