@@ -238,6 +238,9 @@ func (r *run) withheld(s *secured, began time.Time) {
 	r.end(ExitTrust, Step{ID: StepTrust, State: attempt.Bad, Title: "Nothing was sent to this server",
 		Detail: "The device’s credential was not sent, because the server has not proved who it is: " + s.judged.reasons() + ".",
 		Advice: "Mend the server, or give its root as the authority to trust (--ca). Only if you know this server, send it all the same (--insecure)."}, began)
+	if r.result.Exit == ExitTrust {
+		r.result.Summary = "The server has not proved who it is, so nothing was sent to it: " + s.judged.reasons() + "."
+	}
 }
 
 // refusedAfterwards tells of an alert that came when the handshake seemed finished, as under TLS 1.3, where a client is done
