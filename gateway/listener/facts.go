@@ -201,7 +201,7 @@ func keyName(c *x509.Certificate) string {
 // countOf leaves out what is no suite: GREASE and the two signalling values.
 func countOf(suites []uint16) (n int) {
 	for _, s := range suites {
-		if suiteName(s) != "" {
+		if isSuite(s) {
 			n++
 		}
 	}
@@ -210,8 +210,10 @@ func countOf(suites []uint16) (n int) {
 
 // join writes the values that have a name.
 func join[T any](values []T, name func(T) string) string {
+	values = values[:min(len(values), listed)]
 	var b strings.Builder
-	for _, v := range values[:min(len(values), listed)] {
+	b.Grow(24 * len(values))
+	for _, v := range values {
 		text := name(v)
 		if text == "" {
 			continue

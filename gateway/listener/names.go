@@ -3,7 +3,6 @@ package listener
 import (
 	"crypto/tls"
 	"fmt"
-	"strings"
 )
 
 // Names of the IANA registry "TLS Parameters" for what crypto/tls does not speak, and so does not name. Old and small stacks
@@ -32,13 +31,6 @@ var suiteNames = map[uint16]string{
 	0xccab: "TLS_PSK_WITH_CHACHA20_POLY1305_SHA256", 0xccac: "TLS_ECDHE_PSK_WITH_CHACHA20_POLY1305_SHA256",
 }
 
-// Those that crypto/tls names are added once: asking it each time costs more than the rest of a ClientHello's record.
-func init() {
-	for _, s := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
-		suiteNames[s.ID] = s.Name
-	}
-}
-
 var groupNames = map[tls.CurveID]string{
 	19: "P-192", 21: "P-224", 22: "secp256k1", tls.CurveP256: "P-256", tls.CurveP384: "P-384", tls.CurveP521: "P-521",
 	26: "brainpoolP256r1", 27: "brainpoolP384r1", 28: "brainpoolP512r1", 30: "X448",
@@ -58,10 +50,15 @@ var signatureNames = map[tls.SignatureScheme]string{
 // isGREASE tells the reserved values of RFC 8701, which stand for nothing.
 func isGREASE(v uint16) bool { return v&0x0f0f == 0x0a0a && v>>8 == v&0xff }
 
-// suiteName is empty for what is no suite: GREASE and the two signalling values.
-func suiteName(id uint16) string {
+// isSuite leaves out GREASE and the two signalling values.
+func isSuite(id uint16) bool {
 	const renegotiation, fallback = 0x00ff, 0x5600
-	if isGREASE(id) || id == renegotiation || id == fallback {
+	return !isGREASE(id) && id != renegotiation && id != fallback
+}
+
+// suiteName is empty for what is no suite.
+func suiteName(id uint16) string {
+	if !isSuite(id) {
 		return ""
 	}
 	if name, known := suiteNames[id]; known {
@@ -115,6 +112,9 @@ func signatureName(id tls.SignatureScheme) string {
 
 // isPostQuantum tells groups that a quantum computer would not break.
 func isPostQuantum(id tls.CurveID) bool {
-	name := groupName(id)
-	return strings.Contains(name, "MLKEM") || strings.Contains(name, "Kyber")
+	switch id {
+	case 512, 513, 514, 4587, tls.X25519MLKEM768, 4589, 0x6399:
+		return true
+	}
+	return false
 }
