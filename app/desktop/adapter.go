@@ -36,8 +36,9 @@ const lately = 5 * time.Minute
 // adapter is the gateway as the frame and the screens ask for it.
 type adapter struct {
 	*gateway.Gateway
-	fixed   bool // the address was given on the command line
-	durable bool // every write was on the disk before it was acknowledged since the gateway was opened
+	fixed   bool   // the address was given on the command line
+	durable bool   // every write was on the disk before it was acknowledged since the gateway was opened
+	version string // of the program
 	now     func() time.Time
 	last    atomic.Pointer[gateway.Status] // so that fixes need not look at the machine's network each time
 }

@@ -175,6 +175,7 @@ func (p *program) open(badState error) {
 func (p *program) show(g *gateway.Gateway, vault *sim.Vault) {
 	p.gateway = g
 	at := newAdapter(g, p.options.Config.MQTTAddr != "")
+	at.version = p.options.Version
 	readings := &meter.Meter{}
 	var f *frame.Frame
 	f = frame.New(frame.Params{
@@ -206,7 +207,10 @@ func (p *program) show(g *gateway.Gateway, vault *sim.Vault) {
 		Fix: fixer, Log: g.Attempts(), Gateway: at, Meter: readings, Remedy: at.remedy, Registered: registered, Findings: findingsOf{at},
 	}))
 	f.Add(shell.Devices, "Devices", devicesScreen)
-	f.Add(shell.Attempts, "Attempts", attempts.New(attempts.Params{Fix: fixer, Log: g.Attempts(), Remedy: at.remedy, Registered: registered}))
+	f.Add(shell.Attempts, "Attempts", attempts.New(attempts.Params{
+		Fix: fixer, Log: g.Attempts(), Remedy: at.remedy, Registered: registered, Diagnosis: g, Tracer: g,
+		Findings: findingsOf{at}, Changes: at.changes, Report: at.reportOf,
+	}))
 	f.Add(shell.Sessions, "Sessions", sessions.New(sessions.Params{Shell: f, Gateway: at, Tracer: g}))
 	f.Add(shell.Settings, "Settings", settings.New(settings.Params{
 		Shell: f, Gateway: settingsOf{at}, Look: f, Version: p.options.Version,

@@ -4,17 +4,20 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"strings"
+	"reflect"
+	"slices"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 
+	"gatehouse/app/desktop/findings"
 	"gatehouse/app/desktop/kit"
 	"gatehouse/app/desktop/shell"
 	"gatehouse/app/desktop/timeline"
 	"gatehouse/app/remedy"
 	"gatehouse/app/words"
 	"gatehouse/gateway/attempt"
+	"gatehouse/gateway/diagnosis"
 	"gatehouse/gateway/sid"
 )
 
@@ -27,27 +30,60 @@ type view struct {
 	steps   timeline.Steps
 	remedy  remedy.Remedy
 	fixable bool
+
+	findings   []findings.Finding // that the attempt proves
+	traced     bool
+	comparison diagnosis.Comparison // with the tab of that
+	trace      trace                // with the tab of the packets
+	raw        []string             // with its tab
 }
 
-// look reads the chosen attempt.
-func (s *Screen) look(id uint64) view {
-	v := view{id: id}
-	if id == 0 {
+// look reads the chosen attempt, and works out what the chosen tab shows.
+func (s *Screen) look(q query, stamp bool) view {
+	v := view{id: q.selected}
+	if v.id == 0 {
 		return v
 	}
-	if v.attempt, v.found = s.log.Get(id); !v.found {
+	if v.attempt, v.found = s.log.Get(v.id); !v.found {
 		return v
 	}
 	v.words = words.Explain(v.attempt)
 	v.steps = timeline.Prepare(v.attempt)
 	v.remedy, v.fixable = s.p.Remedy(v.attempt)
+	for _, f := range s.active {
+		if slices.Contains(f.Attempts, v.id) {
+			v.findings = append(v.findings, f)
+		}
+	}
+	if s.p.Tracer != nil && v.attempt.DeviceSID != "" {
+		v.traced = s.p.Tracer.Traced(v.attempt.DeviceSID)
+	}
+	before, known := s.chosen, s.chosen.id == v.id && s.chosen.found && s.pulled.tab == q.tab
+	switch q.tab {
+	case tabCompare:
+		if s.p.Diagnosis != nil {
+			v.comparison = s.p.Diagnosis.Compare(v.attempt)
+		}
+	case tabPackets:
+		if known && len(before.attempt.Packets) == len(v.attempt.Packets) {
+			v.trace = before.trace
+		} else {
+			v.trace = readTrace(v.attempt)
+		}
+	case tabRaw:
+		if known && !stamp && before.same(v) {
+			v.raw = before.raw
+		} else {
+			v.raw = rawLines(v.attempt)
+		}
+	}
 	return v
 }
 
 // same reports whether two views look the same. Steps and packets are only ever added.
 func (v view) same(o view) bool {
-	return v.id == o.id && v.found == o.found && v.verdict() == o.verdict() &&
-		len(v.steps) == len(o.steps) && len(v.attempt.Packets) == len(o.attempt.Packets)
+	return v.id == o.id && v.found == o.found && v.verdict() == o.verdict() && v.traced == o.traced && findings.Same(v.findings, o.findings) &&
+		len(v.steps) == len(o.steps) && len(v.attempt.Packets) == len(o.attempt.Packets) && reflect.DeepEqual(v.comparison, o.comparison)
 }
 
 // verdict is all that the verdict card depends on.
@@ -58,7 +94,9 @@ func (v view) verdict() string {
 // The tabs, by their place.
 const (
 	tabTimeline = iota
+	tabCompare
 	tabPackets
+	tabRaw
 )
 
 // detail is the right side: the verdict above the tabs.
@@ -73,33 +111,42 @@ type detail struct {
 	took     *kit.Text
 	unfold   *kit.Button
 	timeline *timeline.Timeline
+	found    *findings.List
 	scroll   *container.Scroll
-	packets  *fyne.Container
-	bytes    *container.Scroll
+	compare  *comparison
+	packets  *packets
+	raw      *raw
 
-	shown view
-	tab   int
-	fixed map[uint64]bool // attempts whose fix was pressed here
+	shown    view
+	tab      int
+	fixed    map[uint64]bool // attempts whose fix was pressed here
+	answered uint64          // the attempt for which it was asked whether it would pass now
+	answer   string
+	passes   kit.Color
+	payloads bool       // in reports
+	sheet    *kit.Sheet // "What if…", once it was opened
 }
 
 func newDetail(s *Screen) *detail {
-	d := &detail{screen: s, verdict: container.NewStack(), packets: kit.Down(12), fixed: map[uint64]bool{}}
-	d.tabs = kit.NewTabs("", "Timeline", "Packets")
+	d := &detail{screen: s, verdict: container.NewStack(), fixed: map[uint64]bool{}}
+	d.tabs = kit.NewTabs("", "Timeline", "Presented / enrolled", "Packets", "Raw")
 	d.took = kit.NewText("", kit.Caption.Right())
 	d.timeline = timeline.New(timeline.Actions{Copy: s.shell.Copy, Lead: s.lead, Folded: d.foldLabel})
+	d.found = findings.NewList(s.p.Fix, s.p.Findings, s.again)
 	d.unfold = kit.NewButton("Unfold all", kit.Small, d.timeline.ToggleAll)
 	d.tabs.OnChoose = func(i int) { d.tab = i; d.turn() }
-	d.scroll = container.NewVScroll(kit.Inset(12, 8, 8, 0, d.timeline.Content()))
-	d.bytes = container.NewVScroll(kit.Inset(12, 8, 8, 0, d.packets))
-	d.bytes.Hide()
-	d.head = container.NewStack(d.tabs, kit.Across(12, kit.Spacer(), d.took, d.unfold))
-	d.body = container.NewBorder(kit.Down(6, d.verdict, d.head), nil, nil, nil, container.NewStack(d.scroll, d.bytes))
+	d.scroll = container.NewVScroll(kit.Inset(8, 8, 8, 0, kit.Down(4, d.found.Content(), d.timeline.Content())))
+	d.compare, d.packets, d.raw = newComparison(d), newPackets(d), newRaw(d)
+	d.head = container.NewStack(d.tabs, kit.Across(8, kit.Spacer(), d.took, d.unfold))
+	d.body = container.NewBorder(kit.Down(6, d.verdict, d.head), nil, nil, nil,
+		container.NewStack(d.scroll, d.compare.content, d.packets.content, d.raw.content))
 	d.body.Hide()
 	d.none = container.NewStack(kit.Centred(320, kit.Down(6,
 		kit.NewText("No attempt chosen", kit.Title),
 		kit.NewProse(kit.Run{Text: "Choose one in the list to see what happened, step by step, and what to do about it.", Type: kit.Quiet}),
 	)))
 	d.content = kit.Card(14, container.NewStack(d.none, d.body))
+	d.turnTo()
 	return d
 }
 
@@ -113,21 +160,40 @@ func (d *detail) show(v view) {
 		return
 	}
 	if before.verdict() != v.verdict() || !before.found {
-		d.verdict.Objects = []fyne.CanvasObject{d.card(v)}
-		d.verdict.Refresh()
+		if d.answered == v.id {
+			d.answered = 0 // what was answered may no longer hold
+		}
+		d.judge()
 	}
 	if before.id != v.id {
 		d.scroll.ScrollToTop()
-		d.bytes.ScrollToTop()
 	}
 	d.took.Set(took(v.attempt))
 	d.took.Hidden = d.took.String() == ""
+	d.found.Set(v.findings)
 	d.timeline.ShowSteps(v.steps)
 	d.foldLabel()
 	d.none.Hide()
 	d.body.Show()
-	if d.tab == tabPackets && (before.id != v.id || len(before.attempt.Packets) != len(v.attempt.Packets)) {
-		d.listPackets()
+	d.fill()
+}
+
+// judge draws the verdict card anew.
+func (d *detail) judge() {
+	d.verdict.Objects = []fyne.CanvasObject{d.card(d.shown)}
+	d.verdict.Refresh()
+	d.body.Refresh()
+}
+
+// fill shows what belongs to the chosen tab.
+func (d *detail) fill() {
+	switch d.tab {
+	case tabCompare:
+		d.compare.show(d.shown.comparison)
+	case tabPackets:
+		d.packets.show(d.shown)
+	case tabRaw:
+		d.raw.show(d.shown)
 	}
 }
 
@@ -142,22 +208,27 @@ func (d *detail) foldLabel() {
 	d.head.Refresh()
 }
 
-// turn shows what belongs to the chosen tab.
+// turn shows the chosen tab; the next Pull brings what belongs to it.
 func (d *detail) turn() {
-	d.scroll.Show()
-	d.bytes.Hide()
-	if d.tab == tabPackets {
-		d.scroll.Hide()
-		d.bytes.Show()
-		d.listPackets()
-	}
+	d.turnTo()
+	d.screen.ask(func(q *query) { q.tab = d.tab })
 	d.foldLabel()
 	d.body.Refresh()
 }
 
+func (d *detail) turnTo() {
+	for i, o := range []fyne.CanvasObject{d.scroll, d.compare.content, d.packets.content, d.raw.content} {
+		if i == d.tab {
+			o.Show()
+		} else {
+			o.Hide()
+		}
+	}
+}
+
 // card says the code, what it means, the cause in a sentence, and offers the fix.
 func (d *detail) card(v view) fyne.CanvasObject {
-	return timeline.Card(v.attempt, timeline.Said{Advice: d.advice(v), Buttons: d.buttons(v)})
+	return timeline.Card(v.attempt, timeline.Said{Advice: d.advice(v), Buttons: d.buttons(v), Below: d.answerBelow(v)})
 }
 
 // advice is what to do, once the cause is known; after a fix, what happens next.
@@ -180,14 +251,56 @@ func (d *detail) buttons(v view) []fyne.CanvasObject {
 			s.p.Fix.Press(v.remedy, func() { d.fixed[v.id] = true; s.again() })
 		}))
 	}
+	if s.p.Diagnosis != nil && a.Code.Refused() {
+		if s.p.Changes != nil {
+			line = append(line, kit.NewButton("What if…", kit.Secondary, func() { d.whatIf(a) }))
+		}
+		line = append(line, kit.NewButton("Would it pass now?", kit.Secondary, func() { d.wouldPass(a) }))
+	}
+	line = append(line, d.reportButtons(a.ID)...)
 	if a.DeviceSID != "" {
 		line = append(line, kit.NewButton("Show device", kit.Secondary, func() { s.shell.Go(shell.Devices, a.DeviceSID) }))
 		if a.Live {
 			line = append(line, kit.NewButton("Show session", kit.Secondary, func() { s.shell.Go(shell.Sessions, a.DeviceSID) }))
 		}
 	}
-	line = append(line, kit.NewButton("Copy report", kit.Secondary, func() { s.copyReport(a.ID) }))
 	return line
+}
+
+// wouldPass answers in the card whether the attempt would be accepted now.
+func (d *detail) wouldPass(a attempt.Attempt) {
+	var o diagnosis.Outcome
+	d.screen.shell.Background(func(context.Context) error { o = d.screen.p.Diagnosis.WouldPass(a); return nil }, func(error) {
+		d.answered, d.answer, d.passes = a.ID, words.Outcome(o, a), outcomeColor(o)
+		if d.shown.id == a.ID {
+			d.judge()
+		}
+	})
+}
+
+func outcomeColor(o diagnosis.Outcome) kit.Color {
+	switch {
+	case !o.Decided:
+		return kit.Warn
+	case o.Verdict.Accepted():
+		return kit.Good
+	}
+	return kit.Bad
+}
+
+// answerBelow is the answer, under the buttons; nil before it was asked for.
+func (d *detail) answerBelow(v view) fyne.CanvasObject {
+	if d.answered != v.id || d.answered == 0 {
+		return nil
+	}
+	return answerLine(d.answer, d.passes)
+}
+
+// answerLine is an answer with its drawing.
+func answerLine(answer string, color kit.Color) fyne.CanvasObject {
+	icon := map[kit.Color]string{kit.Good: "check", kit.Warn: "question", kit.Bad: "cross"}[color]
+	mark := kit.Inset(2, 8, 0, 0, kit.Down(0, kit.NewIcon(icon, color, 14)))
+	return container.NewBorder(nil, nil, mark, nil, kit.Down(0, kit.NewProse(kit.Run{Text: answer, Type: kit.Strong})))
 }
 
 // lead follows a link: a device has a page of its own, everything else is listed or chosen here.
@@ -212,117 +325,10 @@ func took(a attempt.Attempt) string {
 	return words.Took(a.Total) + " in all"
 }
 
-// listPackets shows the bytes of the first packets.
-func (d *detail) listPackets() {
-	packets := d.shown.attempt.Packets
-	d.packets.RemoveAll()
-	if len(packets) == 0 {
-		d.packets.Add(kit.NewProse(kit.Run{Text: "No MQTT packet was exchanged in this attempt.", Type: kit.Quiet}))
-	}
-	for _, p := range packets {
-		d.packets.Add(packetView(p))
-	}
-	d.packets.Refresh()
-}
-
-func packetView(p attempt.Packet) fyne.CanvasObject {
-	way := "from the device"
-	if p.Outbound {
-		way = "to the device"
-	}
-	length := words.Count(p.Length, "byte", "bytes")
-	if len(p.Bytes) < p.Length {
-		length += fmt.Sprintf(", the first %d kept", len(p.Bytes))
-	}
-	head := kit.NewLine(
-		kit.Run{Text: packetName(p.Bytes), Type: kit.Strong},
-		kit.Run{Text: "  " + way + " · " + length + " · " + words.Offset(p.Offset), Type: kit.Caption},
-	)
-	return kit.Down(6, kit.Clipped(head), kit.CodeBlock(hexDump(p.Bytes)))
-}
-
-var packetNames = [16]string{
-	"Reserved 0", "CONNECT", "CONNACK", "PUBLISH", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP",
-	"SUBSCRIBE", "SUBACK", "UNSUBSCRIBE", "UNSUBACK", "PINGREQ", "PINGRESP", "DISCONNECT", "Reserved 15",
-}
-
-// packetName is the type in a packet's first byte [MQTT-2.2.1].
-func packetName(b []byte) string {
-	if len(b) == 0 {
-		return "Empty"
-	}
-	return packetNames[b[0]>>4]
-}
-
-// hexDump is bytes as offset, eight bytes in hex and what of them is text: narrow enough for half a small window.
-func hexDump(b []byte) string {
-	const perLine = 8
-	var out strings.Builder
-	for start := 0; start < len(b); start += perLine {
-		line := b[start:min(start+perLine, len(b))]
-		text := make([]byte, len(line))
-		for i, c := range line {
-			if text[i] = '.'; c >= ' ' && c < 0x7f {
-				text[i] = c
-			}
-		}
-		fmt.Fprintf(&out, "%04x  %-23s  %s\n", start, strings.TrimSpace(fmt.Sprintf("% x", line)), text)
-	}
-	return out.String()
-}
-
 // host is an address without its port.
 func host(remote string) string {
 	if h, _, err := net.SplitHostPort(remote); err == nil {
 		return h
 	}
 	return remote
-}
-
-// copyReport puts an attempt on the clipboard as Markdown.
-func (s *Screen) copyReport(id uint64) {
-	var text string
-	s.shell.Background(func(context.Context) error {
-		a, found := s.log.Get(id)
-		if !found {
-			return fmt.Errorf("attempt %d is no longer kept", id)
-		}
-		text = report(a)
-		return nil
-	}, func(err error) {
-		if err != nil {
-			s.shell.Fail("The report could not be made", err)
-			return
-		}
-		s.shell.Copy("report", text)
-	})
-}
-
-// report is an attempt as Markdown, to be sent to somebody: the facts of its steps hold no secrets.
-func report(a attempt.Attempt) string {
-	e := words.Explain(a)
-	var out strings.Builder
-	fmt.Fprintf(&out, "# Connection attempt %d: %s %s\n\n", a.ID, words.CodeLabel(a.Code), e.Name)
-	fmt.Fprintf(&out, "%s from %s\n\n", a.At.UTC().Format("2006-01-02 15:04:05.000 MST"), a.Remote)
-	fmt.Fprintf(&out, "**%s** %s\n", e.Cause, e.More)
-	if e.Advice != "" {
-		fmt.Fprintf(&out, "\n%s\n", e.Advice)
-	}
-	if a.DeviceSID != "" {
-		fmt.Fprintf(&out, "\nDevice %s (%s)", a.DeviceName, a.DeviceSID)
-		if sid.Valid(sid.Key, a.CredentialSID) || sid.Valid(sid.Certificate, a.CredentialSID) {
-			fmt.Fprintf(&out, ", credential %s", a.CredentialSID)
-		}
-		out.WriteString("\n")
-	}
-	out.WriteString("\n| ms | step | |\n|---|---|---|\n")
-	for _, s := range a.Steps {
-		title, said := words.Step(s, a)
-		fmt.Fprintf(&out, "| %s | %s | %s |\n", words.Offset(s.Offset), cellText(title), cellText(said))
-	}
-	return out.String()
-}
-
-func cellText(s string) string {
-	return strings.NewReplacer("|", `\|`, "\n", " ").Replace(s)
 }

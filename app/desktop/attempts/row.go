@@ -7,6 +7,7 @@ import (
 	"gatehouse/app/desktop/look"
 	"gatehouse/app/words"
 	"gatehouse/gateway/attempt"
+	"gatehouse/gateway/cause"
 	"gatehouse/gateway/sid"
 )
 
@@ -21,18 +22,21 @@ type row struct {
 	remote string
 	what   string
 	// what the row menu needs
-	deviceSID, credentialSID string
+	deviceSID, credentialSID, thumbprint, serverName string
+	cause                                            cause.ID
+	marked                                           bool // there is a finding about it
 }
 
 const clockLayout = "15:04:05.000"
 
-func newRow(a attempt.Attempt) *row {
+func newRow(a attempt.Attempt, marked bool) *row {
 	return &row{
 		key: strconv.FormatUint(a.ID, 10), id: a.ID,
 		code: look.Code(a.Code), at: a.At.Format(clockLayout),
 		device: dashed(a.DeviceName), cred: credential(a), remote: a.Remote,
 		what:      words.Explain(a).Short,
-		deviceSID: a.DeviceSID, credentialSID: a.CredentialSID,
+		deviceSID: a.DeviceSID, credentialSID: a.CredentialSID, thumbprint: a.Thumbprint, serverName: a.ServerName,
+		cause: a.Cause, marked: marked,
 	}
 }
 
@@ -45,10 +49,11 @@ type changing struct {
 	cred    string
 	warned  int
 	pending int
+	marked  bool
 }
 
-func changingOf(a attempt.Attempt) changing {
-	return changing{a.Code, a.Live, a.Done, a.DeviceName, a.CredentialSID, len(a.Warnings), a.Pending}
+func changingOf(a attempt.Attempt, marked bool) changing {
+	return changing{a.Code, a.Live, a.Done, a.DeviceName, a.CredentialSID, len(a.Warnings), a.Pending, marked}
 }
 
 // rowCache makes each row once. Snapshots of a busy gateway hold the same attempts again and again, and finding words
@@ -61,14 +66,15 @@ type cachedRow struct {
 }
 
 // rows are the rows of a snapshot; what is no longer in it is forgotten.
-func (c *rowCache) rows(all []attempt.Attempt) []*row {
+func (c *rowCache) rows(all []attempt.Attempt, found map[uint64]bool) []*row {
 	next := make(rowCache, len(all))
 	rows := make([]*row, len(all))
 	for i, a := range all {
-		of := changingOf(a)
+		marked := len(a.Warnings) > 0 || found[a.ID]
+		of := changingOf(a, marked)
 		known, ok := (*c)[a.ID]
 		if !ok || known.of != of {
-			known = cachedRow{of, newRow(a)}
+			known = cachedRow{of, newRow(a, marked)}
 		}
 		next[a.ID] = known
 		rows[i] = known.row

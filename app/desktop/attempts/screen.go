@@ -7,16 +7,20 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 
+	"gatehouse/app/desktop/findings"
 	"gatehouse/app/desktop/fix"
 	"gatehouse/app/desktop/kit"
 	"gatehouse/app/desktop/shell"
 	"gatehouse/app/remedy"
+	"gatehouse/app/report"
 	"gatehouse/app/words"
 	"gatehouse/gateway/attempt"
+	"gatehouse/gateway/diagnosis"
 )
 
 // Log is where attempts come from. It is read off the UI goroutine only.
@@ -26,7 +30,7 @@ type Log interface {
 	Query(attempt.Filter) attempt.Page
 }
 
-// Params are what the screen stands on. All fields are required but Registered.
+// Params are what the screen stands on. Fix, Log and Remedy are required.
 type Params struct {
 	Fix fix.Fixer // with the shell
 	Log Log
@@ -34,6 +38,39 @@ type Params struct {
 	Remedy func(attempt.Attempt) (remedy.Remedy, bool)
 	// Registered changes whenever remedies may have changed; nil when they never do.
 	Registered func() uint64
+
+	// The rest may be nil; what needs it is not offered then. All of it is called off the UI goroutine.
+
+	Diagnosis Diagnosis
+	Tracer    Tracer
+	Findings  findings.Source
+	// Changes are what "What if…" offers for an attempt.
+	Changes func(attempt.Attempt) []Change
+	// Report is what a report of an attempt is made of.
+	Report func(a attempt.Attempt, payloads bool) report.Source
+	Now    func() time.Time
+}
+
+// Diagnosis says what an attempt has to do with what is enrolled now.
+type Diagnosis interface {
+	Compare(attempt.Attempt) diagnosis.Comparison
+	WouldPass(attempt.Attempt) diagnosis.Outcome
+	WhatIf(attempt.Attempt, diagnosis.Change) diagnosis.Outcome
+}
+
+// Tracer records all packets of a device.
+type Tracer interface {
+	Trace(deviceSID string, on bool) bool
+	Traced(deviceSID string) bool
+}
+
+// Change is one thing to try out.
+type Change struct {
+	Label  string // "Enable thermostat-7"
+	Change diagnosis.Change
+	// Do makes the change, when Doable.
+	Do     remedy.Remedy
+	Doable bool
 }
 
 // Screen is the place. It implements shell.Screen.
@@ -45,7 +82,10 @@ type Screen struct {
 	content fyne.CanvasObject
 	table   *kit.DataTable[*row]
 	chips   map[string]*kit.Chip
-	about   *kit.Button // what a filter by SID is about; hidden without one
+	bar     *fyne.Container // of the chips
+	rarer   *kit.Chip       // opens the menu of further filters
+	span    *kit.Chip       // opens the menu of times
+	on      *fyne.Container // the filters that are on; hidden without one
 	search  *kit.Field
 	follow  *kit.Button
 	count   *kit.Text
@@ -64,7 +104,12 @@ type Screen struct {
 	first   bool
 	cache   rowCache
 	chosen  view
+	asked   time.Time // when the log was queried
+	active  []findings.Finding
+	found   map[uint64]bool // attempts that findings are about
+	foundAt uint64          // version of the findings
 
+	counted  [2]int // attempts and refusals that the chips say
 	revealed uint64 // the attempt that a key of Show asked for and that the table has not shown yet
 	listed   query  // what the table lists
 	rows     []*row // given to the table last; it shows older ones while it stands still
@@ -74,9 +119,12 @@ var _ shell.Screen = (*Screen)(nil)
 
 // New builds the screen; nothing is read before the first Pull.
 func New(p Params) *Screen {
-	s := &Screen{shell: p.Fix.Shell, log: p.Log, p: p, first: true, want: query{choice: "all", limit: firstRows}}
+	s := &Screen{shell: p.Fix.Shell, log: p.Log, p: p, first: true, want: everything()}
 	if s.p.Registered == nil {
 		s.p.Registered = func() uint64 { return 0 }
+	}
+	if s.p.Now == nil {
+		s.p.Now = time.Now
 	}
 	s.detail = newDetail(s)
 	list := kit.Card(1, container.NewBorder(s.filters(), s.foot(), nil, nil, s.list()))
@@ -130,14 +178,7 @@ func (s *Screen) ask(change func(*query)) {
 	change(&s.want)
 	q := s.want
 	s.mu.Unlock()
-	for id, chip := range s.chips {
-		chip.Choose(id == q.choice)
-	}
-	s.about.Hidden = q.about == ""
-	if q.about != "" {
-		s.about.SetLabel(aboutLabel(q.about))
-	}
-	s.about.Refresh()
+	s.mark(q)
 }
 
 // again has the next Pull read everything anew.
@@ -166,14 +207,20 @@ func (s *Screen) Pull() func() {
 
 	version, stamp := s.log.Version(), s.p.Registered()
 	moved := s.first || stale || version != s.version
+	if now := s.p.Now(); q.within > 0 && now.Sub(s.asked) >= time.Second { // time takes attempts off the list
+		moved = true
+	}
+	if s.findings() {
+		moved = true
+	}
 	if !moved && q == s.pulled && stamp == s.stamp {
 		return nil
 	}
 	shot := snapshot{query: q}
-	if listing := q; moved || listing.withoutSelection() != s.pulled.withoutSelection() {
+	if listing := q; moved || listing.listing() != s.pulled.listing() {
 		s.read(&shot)
 	}
-	shot.chosen = s.look(q.selected)
+	shot.chosen = s.look(q, stamp != s.stamp)
 	same := shot.rows == nil && shot.chosen.same(s.chosen) && q == s.pulled
 	s.first, s.version, s.stamp, s.pulled, s.chosen = false, version, stamp, q, shot.chosen
 	if same {
@@ -182,12 +229,29 @@ func (s *Screen) Pull() func() {
 	return func() { s.apply(shot) }
 }
 
-func (q query) withoutSelection() query { q.selected = 0; return q }
+// findings reads the findings that stand, and reports whether they have changed.
+func (s *Screen) findings() bool {
+	if s.p.Findings == nil {
+		return false
+	}
+	version := s.p.Findings.Version()
+	if s.found != nil && version == s.foundAt {
+		return false
+	}
+	s.foundAt, s.active, s.found = version, s.p.Findings.Active(), map[uint64]bool{}
+	for _, f := range s.active {
+		for _, id := range f.Attempts {
+			s.found[id] = true
+		}
+	}
+	return true
+}
 
 // read lists what passes the filter.
 func (s *Screen) read(shot *snapshot) {
-	page := s.log.Query(shot.query.filter())
-	shot.rows, shot.total = s.cache.rows(page.Attempts), page.Total
+	s.asked = s.p.Now()
+	page := s.log.Query(shot.query.filter(s.p.Now()))
+	shot.rows, shot.total = s.cache.rows(page.Attempts, s.found), page.Total
 	shot.all = s.log.Query(attempt.Filter{Limit: 1}).Total
 	shot.refused = s.log.Query(attempt.Filter{Refused: true, Limit: 1}).Total
 }
@@ -195,12 +259,18 @@ func (s *Screen) read(shot *snapshot) {
 // apply shows a snapshot.
 func (s *Screen) apply(shot snapshot) {
 	if shot.rows != nil {
-		if shot.query.withoutSelection() != s.listed.withoutSelection() {
+		if shot.query.listing() != s.listed.listing() {
 			s.table.Follow() // another list is shown from its top, however far the old one was scrolled
 		}
 		s.listed = shot.query
 		s.rows = shot.rows
 		s.table.SetRows(shot.rows)
+		if s.counted != [2]int{shot.all, shot.refused} {
+			s.counted = [2]int{shot.all, shot.refused}
+			s.chips["all"].SetLabel("All " + words.Grouped(shot.all))
+			s.chips["refused"].SetLabel("Refused " + words.Grouped(shot.refused))
+			s.bar.Refresh()
+		}
 		s.count.Set(shown(len(shot.rows), shot.total) + " · " + words.Grouped(shot.refused) + " refused of " + words.Grouped(shot.all))
 		s.more.Hidden = len(shot.rows) >= shot.total
 		s.more.Refresh()
