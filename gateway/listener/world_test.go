@@ -41,6 +41,13 @@ import (
 var authority *pki.Authority
 
 func TestMain(m *testing.M) {
+	if os.Getenv(clientAddress) != "" {
+		if err := beClient(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	dir, err := os.MkdirTemp("", "gatehouse-listener-")
 	if err == nil {
 		authority, err = pki.Open(pki.Params{Dir: filepath.Join(dir, "pki"), Names: []string{"localhost"}})
