@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -35,6 +36,12 @@ func (r *run) speak(l link) {
 		r.end(ExitUsage, Step{ID: StepConnect, State: attempt.Bad, Title: "A field is too long for MQTT", Detail: "Client ID, user name and password have at most 65,535 bytes each.", Advice: "Is it the right file?"}, began)
 		return
 	}
+	in := bufio.NewReader(l)
+	if err := r.secondThoughts(l, in); err != nil {
+		r.unanswered(l, err, nil, began)
+		return
+	}
+	began = r.now()
 	r.within(l, answerBound)
 	packet := wire.AppendConnect(nil, connect, false)
 	_, err := l.Write(packet)
@@ -46,7 +53,6 @@ func (r *run) speak(l link) {
 	r.step(Step{ID: StepConnect, Title: "CONNECT", Detail: joined("MQTT 3.1.1", "clean 0", "client ID “"+r.o.ClientID+"”", r.shown()),
 		Facts: facts("client_id", r.o.ClientID, "user", r.shownUser(), "password", present(r.o.HasPassword))}, began)
 	began = r.now()
-	in := bufio.NewReader(l)
 	head, err := in.Peek(4)
 	if err != nil {
 		r.unanswered(l, err, head, began)
@@ -58,6 +64,19 @@ func (r *run) speak(l link) {
 	}
 	_, _ = in.Discard(4)
 	r.answered(l, in, head, began)
+}
+
+// secondThoughts waits a moment for the alert of a server that does not like the client certificate, or that there is none:
+// under TLS 1.3 it comes after the handshake, and is lost when a CONNECT crosses it, since the server has closed by then.
+func (r *run) secondThoughts(l link, in *bufio.Reader) error {
+	if l.secured == nil || l.secured.asked == nil || l.secured.conn.ConnectionState().Version != tls.VersionTLS13 {
+		return nil
+	}
+	r.within(l, afterthought)
+	if _, err := in.Peek(1); err != nil && (!errors.Is(err, os.ErrDeadlineExceeded) || r.ctx.Err() != nil) {
+		return err
+	}
+	return nil
 }
 
 func present(has bool) string {

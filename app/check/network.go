@@ -30,6 +30,9 @@ const (
 	// settle is how long after an accepting CONNACK is watched whether the server closes again or sends what waited.
 	settle = 250 * time.Millisecond
 
+	// afterthought is how long a server that asked for a client certificate is given to refuse it after the handshake.
+	afterthought = 200 * time.Millisecond
+
 	maxAddresses = 16
 )
 
