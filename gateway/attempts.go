@@ -19,13 +19,20 @@ func (g *Gateway) openAttempts() {
 	g.findings = finding.New(finding.Params{Now: c.Now})
 	g.attempts = attempt.Open(attempt.Params{
 		Capacity: keep.Count, Bytes: keep.Bytes, Dir: filepath.Join(c.DataDir, attemptsFolder),
-		Each: g.findings.Observe, Now: c.Now, Logger: c.Logger,
+		Each: g.observe, Now: c.Now, Logger: c.Logger,
 	})
 	g.background.add(g.attempts.Close)
 	g.metrics.Record(func() metrics.Record {
 		now := g.attempts.Record()
 		return metrics.Record{Kept: now.Kept, Lost: now.Lost, Findings: g.findings.Active()}
 	})
+}
+
+// observe leaves out what the lab provokes on purpose.
+func (g *Gateway) observe(a attempt.Attempt) {
+	if a.Server == "" {
+		g.findings.Observe(a)
+	}
 }
 
 // Findings are what several attempts show together, and the warnings of single ones summed up.

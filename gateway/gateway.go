@@ -20,6 +20,7 @@ import (
 	"gatehouse/gateway/cause"
 	"gatehouse/gateway/diagnosis"
 	"gatehouse/gateway/finding"
+	"gatehouse/gateway/lab"
 	"gatehouse/gateway/listener"
 	"gatehouse/gateway/objects"
 	"gatehouse/gateway/pki"
@@ -98,6 +99,7 @@ type Gateway struct {
 	objects   *objects.Objects
 	webhooks  *webhook.Webhooks
 	listener  *listener.Listener
+	lab       *lab.Lab
 	metrics   *metrics.Metrics
 	background
 	reported struct{ notice, refusal uint64 } // the last that are on a timeline; report only
@@ -175,7 +177,7 @@ func (g *Gateway) open() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	g.background.start()
-	for _, build := range []func(context.Context) error{g.openSettings, g.openRegistry, g.openAuthority, g.openHub, g.openObjects, g.openListener} {
+	for _, build := range []func(context.Context) error{g.openSettings, g.openRegistry, g.openAuthority, g.openHub, g.openObjects, g.openListener, g.openLab} {
 		if err := build(ctx); err != nil {
 			g.background.end()
 			return err
@@ -224,7 +226,9 @@ func (g *Gateway) openAuthority(context.Context) (err error) {
 	}
 	g.openAttempts()
 	g.attempts.OnDecided(func(a attempt.Attempt) {
-		g.metrics.Attempt(a)
+		if a.Server == "" { // the lab's refusals are on purpose
+			g.metrics.Attempt(a)
+		}
 		if c.OnAttempt != nil {
 			c.OnAttempt(a)
 		}

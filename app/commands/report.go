@@ -12,6 +12,7 @@ import (
 	"gatehouse/gateway"
 	"gatehouse/gateway/attempt"
 	"gatehouse/gateway/cause"
+	"gatehouse/gateway/lab"
 	"gatehouse/gateway/registry"
 )
 
@@ -21,6 +22,8 @@ type reporter interface {
 	attempt(attempt.Attempt)
 	// lost tells that so many attempts were not reported, because nobody read the earlier ones.
 	lost(n int)
+	// wrong says where a wrong server is.
+	wrong(lab.Server)
 	stopped()
 }
 

@@ -15,7 +15,8 @@ import (
 
 type serveCommand struct {
 	place
-	JSON bool `name:"json" help:"Print one JSON object a line: ready, then every attempt."`
+	Lab  string `name:"lab" placeholder:"KINDS" help:"Start servers that are wrong on purpose, for an hour: all, or names with commas between them."`
+	JSON bool   `name:"json" help:"Print one JSON object a line: ready, then every attempt."`
 }
 
 // Help is shown below the flags.
@@ -39,6 +40,10 @@ func (c *serveCommand) Run(to streams) error {
 
 // serve serves until ctx ends. A second signal while it stops ends the process at once, as usual.
 func (c *serveCommand) serve(ctx context.Context, to streams) error {
+	kinds, err := labKinds(c.Lab)
+	if err != nil {
+		return err
+	}
 	var report reporter = &lines{to: to.out}
 	if c.JSON {
 		report = &events{to: to.out}
@@ -59,6 +64,9 @@ func (c *serveCommand) serve(ctx context.Context, to streams) error {
 		fmt.Fprintf(to.err, "gatehouse: damaged data was set aside at %s earlier; restore it or remove it\n", aside)
 	}
 	report.ready(status, g.Registry().Account())
+	if err := startLab(g.Lab(), kinds, report); err != nil {
+		return errors.Join(err, g.Close())
+	}
 	var reports, shows sync.WaitGroup
 	reports.Go(queue.run)
 	if c.Demo {

@@ -133,6 +133,7 @@ var warningAdvice = map[cause.ID]string{
 	cause.BelievedConnected:      "Have the client wait for CONNACK before it calls itself connected.",
 	cause.CertificateExpiresSoon: "Renew the device’s certificate, and enrol the new one beside the old.",
 	cause.HeavyKey:               "Make a P-256 key when the device’s certificate is renewed.",
+	cause.LabNotValidated:        "Give the device the gateway’s root.pem, and have it check chain, dates and name before it sends anything.",
 	cause.LargeChain:             "Have the device send its own certificate alone.",
 	cause.KeepaliveShort:         "Set the keepalive to a minute or more.",
 	cause.KeepaliveOff:           "Set a keepalive of some minutes.",

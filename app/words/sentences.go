@@ -7,6 +7,14 @@ type sentence struct{ short, cause, more, advice string }
 
 // sentences has every cause of a refusal, and of an end before any answer.
 var sentences = map[cause.ID]sentence{
+	cause.LabCode: {
+		"The lab gave this code", "A wrong server of the lab gave this code on purpose.", "It says nothing about the device’s credential.",
+		"Watch what the device does next, on the Lab screen or in the lab’s results.",
+	},
+	cause.LabClosed: {
+		"The lab closed on purpose", "A wrong server of the lab closed the connection on purpose.", "It says nothing about the device’s credential.",
+		"Watch what the device does next, on the Lab screen or in the lab’s results.",
+	},
 	cause.MQTT5: {
 		"Device speaks MQTT 5", "The device speaks MQTT 5.", "This gateway speaks MQTT 3.1 and 3.1.1 only.",
 		"Set the client’s protocol version to 3.1.1 (level 4).",
@@ -182,6 +190,7 @@ var sentences = map[cause.ID]sentence{
 
 // warnings are remarks, as a title and a detail.
 var warnings = map[cause.ID][2]string{
+	cause.LabNotValidated:        {"Does not validate the server certificate", "it sent its CONNECT to a server with a wrong certificate"},
 	cause.WillDiscarded:          {"Last will discarded", "this gateway does not support wills"},
 	cause.CertificateExpired:     {"Certificate has expired", "accepted all the same: only the private key counts here"},
 	cause.CertificateNotYetValid: {"Certificate is not valid yet", "accepted all the same; check the clocks"},

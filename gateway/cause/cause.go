@@ -172,6 +172,13 @@ const (
 	BeforeConnect     ID = "before_connect"      // it ended before CONNECT: only another try tells
 )
 
+// The lab: what a server that is wrong on purpose did.
+const (
+	LabCode         ID = "lab_code"          // gave this code on purpose
+	LabClosed       ID = "lab_closed"        // closed, or came to its end, on purpose
+	LabNotValidated ID = "lab_not_validated" // warning: the device sent a CONNECT to a server with a wrong certificate
+)
+
 // Findings: what several attempts show together.
 const (
 	TakeoverFight  ID = "takeover_fight"  // two connections of one device evict each other

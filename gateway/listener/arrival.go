@@ -49,9 +49,12 @@ type arrival struct {
 
 // arrive takes a fresh connection; it does not block.
 func (l *Listener) arrive(s *shift, conn net.Conn) {
+	if l.other != nil && l.other.Wrap != nil {
+		conn = l.other.Wrap(conn)
+	}
 	g, ok := l.lobby.enter(conn, s)
 	if !ok {
-		rec := l.log.Begin(conn.RemoteAddr().String(), conn.LocalAddr().String())
+		rec := l.begin(conn)
 		rec.Decide(attempt.TLS, cause.TooManyHandshakes)
 		_ = conn.Close()
 		rec.End(cause.TooManyHandshakes, byGateway, nil)
@@ -59,6 +62,15 @@ func (l *Listener) arrive(s *shift, conn net.Conn) {
 		return
 	}
 	go l.receive(s, g, conn)
+}
+
+// begin begins the record of a connection.
+func (l *Listener) begin(conn net.Conn) *attempt.Recorder {
+	rec := l.log.Begin(conn.RemoteAddr().String(), conn.LocalAddr().String())
+	if l.other != nil {
+		rec.Identify(func(at *attempt.Attempt) { at.Server = l.other.Server })
+	}
+	return rec
 }
 
 // receive is the way of a connection up to its verdict. A panic ends this connection only.
@@ -72,12 +84,15 @@ func (l *Listener) receive(s *shift, g *guest, conn net.Conn) {
 			}
 		}
 		l.lobby.leave(g)
+		if l.other != nil && a.rec != nil {
+			l.other.Ended(a.rec.ID())
+		}
 		if !a.handed {
 			_ = conn.Close()
 			s.work.Done()
 		}
 	}()
-	a.rec = l.log.Begin(conn.RemoteAddr().String(), conn.LocalAddr().String())
+	a.rec = l.begin(conn)
 	_ = conn.SetDeadline(time.Now().Add(l.settings.Deadline)) // for handshake and CONNECT, never extended
 	select {
 	case <-s.closing: // it may have come in too late for the sweep

@@ -28,6 +28,10 @@ func (a *arrival) connect() {
 	hideClientID(body, &c)
 	a.recordConnect(header, body, c)
 	defer clear(c.Password)
+	if a.l.other != nil {
+		a.instead(c)
+		return
+	}
 	p, v := a.decide(c)
 	if v.Accepted() {
 		clear(c.Password)
@@ -52,7 +56,11 @@ func (a *arrival) noConnect(header, body []byte, err error) {
 		a.handshakeFailed(err)
 	default:
 		a.keepUndecoded(header, body, len(header)+len(body))
-		a.end(attempt.NoAnswer, cause.ClosedBeforeConnect, byDevice, err, attempt.F("received", strconv.Itoa(len(header)+len(body))))
+		how := howClosed
+		if isReset(err) {
+			how = howReset
+		}
+		a.end(attempt.NoAnswer, cause.ClosedBeforeConnect, byDevice, err, attempt.F("received", strconv.Itoa(len(header)+len(body))), attempt.F("how", how))
 	}
 }
 

@@ -76,8 +76,10 @@ type Params struct {
 	// not keep the password, and no part of it may be in the clues. May be nil.
 	Clues    func(admission.Presented, admission.Verdict) []diagnosis.Clue
 	Settings Settings
-	Now      func() time.Time
-	Logger   *slog.Logger
+	// Instead makes it another server than the gateway; nil: the gateway.
+	Instead *Instead
+	Now     func() time.Time
+	Logger  *slog.Logger
 }
 
 // Listener serves devices on one port, again and again: Listen and Close may alternate. All methods are safe for
@@ -95,6 +97,7 @@ type Listener struct {
 	now       func() time.Time
 	logger    *slog.Logger
 	tls       *tls.Config
+	other     *Instead // nil: the gateway
 
 	lobby    lobby
 	devices  devices
@@ -153,7 +156,11 @@ func New(p Params) *Listener {
 	l.lobby = lobby{max: l.settings.Unfinished, perAddress: l.settings.UnfinishedPerAddress}
 	l.connects = rates{total: l.settings.ConnectsPerSecond, perAddress: l.settings.ConnectsPerSecondPerAddress}
 	l.failures = failures{longest: l.settings.SecretDelay}
-	l.tls = l.authority.Config(l.settings.TLS, observe)
+	if l.other = p.Instead; l.other != nil {
+		l.tls = l.other.Config(observe)
+	} else {
+		l.tls = l.authority.Config(l.settings.TLS, observe)
+	}
 	return l
 }
 

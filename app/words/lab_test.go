@@ -1,0 +1,18 @@
+package words
+
+import (
+	"testing"
+
+	"gatehouse/gateway/lab"
+)
+
+func TestEveryWrongServerHasWords(t *testing.T) {
+	for _, i := range lab.Kinds() {
+		if title, shows, passes := LabKind(i.Kind); title == string(i.Kind) || shows == "" || passes == "" {
+			t.Errorf("%s has no words", i.Kind)
+		}
+	}
+	if n := len(lab.Kinds()); n != len(labKinds) {
+		t.Errorf("%d kinds, words for %d", n, len(labKinds))
+	}
+}
