@@ -24,6 +24,8 @@ type reporter interface {
 	lost(n int)
 	// wrong says where a wrong server is.
 	wrong(lab.Server)
+	// lessons says what devices made of wrong servers.
+	lessons([]lab.Result)
 	stopped()
 }
 

@@ -78,9 +78,11 @@ func (c *serveCommand) serve(ctx context.Context, to streams) error {
 	}
 	<-ctx.Done()
 	shows.Wait() // the demo removes its fleet while the registry is open
+	lessons := g.Lab().Results()
 	err = g.Close()
 	queue.close()
 	reports.Wait()
+	report.lessons(lessons)
 	report.stopped()
 	return err
 }

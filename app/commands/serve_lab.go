@@ -59,3 +59,25 @@ func (l *lines) wrong(s lab.Server) {
 	_, shows, _ := words.LabKind(s.Kind)
 	fmt.Fprintf(l.to, "%s  %s  %s\n", pad(string(s.Kind), 33), pad(s.URL, 28), shows)
 }
+
+func (e *events) lessons(results []lab.Result) {
+	for _, r := range results {
+		_, sentence := words.LabOutcome(r)
+		e.print(struct {
+			Event    string      `json:"event"`
+			Server   lab.Kind    `json:"server"`
+			Device   string      `json:"device"`
+			SID      string      `json:"device_sid,omitempty"`
+			Peer     string      `json:"peer"`
+			Outcome  lab.Outcome `json:"outcome"`
+			Attempt  uint64      `json:"attempt"`
+			Sentence string      `json:"sentence"`
+		}{"lab_result", r.Kind, r.Name, r.DeviceSID, r.Peer, r.Outcome, r.Attempt, sentence})
+	}
+}
+
+func (l *lines) lessons(results []lab.Result) {
+	if len(results) > 0 {
+		fmt.Fprintf(l.to, "\nWhat devices made of the wrong servers\n\n%s\n", lab.Markdown(results))
+	}
+}

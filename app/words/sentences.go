@@ -9,11 +9,11 @@ type sentence struct{ short, cause, more, advice string }
 var sentences = map[cause.ID]sentence{
 	cause.LabCode: {
 		"The lab gave this code", "A wrong server of the lab gave this code on purpose.", "It says nothing about the device’s credential.",
-		"Watch what the device does next, on the Lab screen or in the lab’s results.",
+		"Watch what the device does next.",
 	},
 	cause.LabClosed: {
 		"The lab closed on purpose", "A wrong server of the lab closed the connection on purpose.", "It says nothing about the device’s credential.",
-		"Watch what the device does next, on the Lab screen or in the lab’s results.",
+		"Watch what the device does next.",
 	},
 	cause.MQTT5: {
 		"Device speaks MQTT 5", "The device speaks MQTT 5.", "This gateway speaks MQTT 3.1 and 3.1.1 only.",
