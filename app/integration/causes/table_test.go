@@ -52,6 +52,9 @@ var elsewhere = map[cause.ID]string{
 	cause.InternalError:        "it takes a fault of the gateway: gateway/listener and gateway/broker provoke a panic",
 	cause.GatewayDied:          "it takes kill -9: gateway/attempt",
 	cause.SecretChanged:        "no key can get another secret yet: gateway/diagnosis",
+	cause.LabCode:              "a server of the lab gives it: gateway/lab",
+	cause.LabClosed:            "a server of the lab does it: gateway/lab",
+	cause.LabNotValidated:      "a server of the lab tells it: gateway/lab",
 	cause.NameNotSent:          "the gateway must be reached by an address that its certificate lacks: gateway/listener",
 	cause.NotRecorded:          "records of the first releases only: gateway/diagnosis",
 }
