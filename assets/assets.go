@@ -1,9 +1,14 @@
-// Package assets holds what the program shows that is not code. It knows nothing of who shows it.
+// Package assets holds what the program shows and plays that is not code. It knows nothing of who does.
 package assets
 
-import _ "embed"
+import "embed"
 
 // Icon is the program's mark as a PNG of 512×512 pixels. It is drawn from icon.svg by scripts/icon.
 //
 //go:embed icon.png
 var Icon []byte
+
+// Scenarios are the ready scenarios, as scenarios/*.yaml.
+//
+//go:embed scenarios/*.yaml
+var Scenarios embed.FS

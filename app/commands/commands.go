@@ -67,6 +67,7 @@ type grammar struct {
 
 	Attempt attemptCommands `cmd:"" help:"See why devices connect or are refused."`
 	Finding findingCommands `cmd:"" help:"See what several attempts show together."`
+	Sim     simCommands     `cmd:"" help:"Play scenarios with virtual devices."`
 
 	Version kong.VersionFlag `short:"v" help:"Print the version."`
 }
