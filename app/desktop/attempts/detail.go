@@ -112,6 +112,7 @@ type detail struct {
 	unfold   *kit.Button
 	timeline *timeline.Timeline
 	found    *findings.List
+	column   *fyne.Container // findings above the timeline
 	scroll   *container.Scroll
 	compare  *comparison
 	packets  *packets
@@ -135,7 +136,8 @@ func newDetail(s *Screen) *detail {
 	d.found = findings.NewList(s.p.Fix, s.p.Findings, s.again)
 	d.unfold = kit.NewButton("Unfold all", kit.Small, d.timeline.ToggleAll)
 	d.tabs.OnChoose = func(i int) { d.tab = i; d.turn() }
-	d.scroll = container.NewVScroll(kit.Inset(8, 8, 8, 0, kit.Down(4, d.found.Content(), d.timeline.Content())))
+	d.column = kit.Down(4, d.found.Content(), d.timeline.Content())
+	d.scroll = container.NewVScroll(kit.Inset(8, 8, 8, 0, d.column))
 	d.compare, d.packets, d.raw = newComparison(d), newPackets(d), newRaw(d)
 	d.head = container.NewStack(d.tabs, kit.Across(8, kit.Spacer(), d.took, d.unfold))
 	d.body = container.NewBorder(kit.Down(6, d.verdict, d.head), nil, nil, nil,
@@ -172,6 +174,10 @@ func (d *detail) show(v view) {
 	d.took.Hidden = d.took.String() == ""
 	d.found.Set(v.findings)
 	d.timeline.ShowSteps(v.steps)
+	if !findings.Same(before.findings, v.findings) {
+		d.column.Refresh() // the timeline moves
+		d.scroll.Refresh()
+	}
 	d.foldLabel()
 	d.none.Hide()
 	d.body.Show()

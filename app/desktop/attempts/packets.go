@@ -210,7 +210,7 @@ func newPacket(d *detail) *packet {
 	bar.Add(kit.Spacer())
 	bar.Add(kit.NewButton("Copy", kit.Small, func() { d.screen.shell.Copy("packet", p.copied()) }))
 	p.fields = kit.NewDataTable(func(r fieldRow) string { return r.key },
-		kit.TextColumn("name", "Field", 150, kit.Caption.In(kit.Ink), func(r fieldRow) string { return r.name }),
+		kit.TextColumn("name", "Field", 132, kit.Caption.In(kit.Ink), func(r fieldRow) string { return r.name }),
 		kit.TextColumn("value", "Value", 0, kit.Mono, func(r fieldRow) string { return r.value }),
 	)
 	p.fields.Steady = true
