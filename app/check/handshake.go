@@ -202,7 +202,7 @@ func (r *run) notShaken(s *secured, err error, began time.Time) {
 		r.end(ExitTLS, step, began)
 		return
 	}
-	if kind, told := recognise(s.heard.bytes()); told {
+	if kind, told := recognise(s.heard.bytes()); told && kind != overTLS { // a part of a handshake is no stranger
 		r.end(ExitOther, r.spoken(kind), began)
 		return
 	}

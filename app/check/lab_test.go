@@ -1,0 +1,54 @@
+package check_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"gatehouse/app/check"
+	"gatehouse/app/check/checktest"
+	"gatehouse/gateway/lab"
+)
+
+// What a check says of each wrong server of the lab, word for word.
+func TestWhatIsSaidOfTheLabsServers(t *testing.T) {
+	b := newBench(t, time.Millisecond)
+	lamp := b.device("lamp")
+	o := b.with(&lamp)
+	o.Timeout = time.Second
+	// What these servers say differs from run to run, so that only the end is told.
+	said := map[lab.Kind]int{
+		"wrong_name_certificate": check.ExitTrust, "missing_intermediate_certificate": check.ExitTrust, lab.Garbage: check.ExitOther, lab.Throttled: check.ExitTLS,
+	}
+	try := func(name string, kind lab.Kind, code int) {
+		server, err := b.Lab().Start(kind, lab.Options{Code: code})
+		require.NoError(t, err)
+		defer b.Lab().Stop(kind)
+		o.Target = server.URL
+		result, text := checktest.Run(t, o)
+		require.NotContains(t, text, string(o.Password))
+		info, known := lab.Find(kind)
+		require.True(t, known)
+		if info.Group == lab.Certificate {
+			require.NotZero(t, result.Exit, "the check takes a server that it must not take:\n%s", text)
+		}
+		if exit, random := said[kind]; random {
+			require.Equal(t, exit, result.Exit, text)
+			return
+		}
+		checktest.Golden(t, "lab-"+name, text)
+	}
+	for _, info := range lab.Kinds() {
+		t.Run(string(info.Kind), func(t *testing.T) {
+			if info.Kind != lab.ReturnCode {
+				try(string(info.Kind), info.Kind, 0)
+				return
+			}
+			for code := range 6 {
+				try(fmt.Sprintf("code-%d", code), info.Kind, code)
+			}
+		})
+	}
+}
