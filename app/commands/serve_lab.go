@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"gatehouse/app/words"
+	"gatehouse/app/words/labwords"
 	"gatehouse/gateway/lab"
 )
 
@@ -56,13 +56,13 @@ func (e *events) wrong(s lab.Server) {
 }
 
 func (l *lines) wrong(s lab.Server) {
-	_, shows, _ := words.LabKind(s.Kind)
+	_, shows, _ := labwords.Kind(s.Kind)
 	fmt.Fprintf(l.to, "%s  %s  %s\n", pad(string(s.Kind), 33), pad(s.URL, 28), shows)
 }
 
 func (e *events) lessons(results []lab.Result) {
 	for _, r := range results {
-		_, sentence := words.LabOutcome(r)
+		_, sentence := labwords.Outcome(r)
 		e.print(struct {
 			Event    string      `json:"event"`
 			Server   lab.Kind    `json:"server"`

@@ -1,9 +1,11 @@
-package words
+// Package labwords says in plain sentences what is wrong with the servers of the lab, and what devices made of them. It stands apart from
+// words, which must not know connections. It does no I/O.
+package labwords
 
 import "gatehouse/gateway/lab"
 
-// labKinds are what is wrong, what a server shows, and when a device passes.
-var labKinds = map[lab.Kind][3]string{
+// kinds are what is wrong, what a server shows, and when a device passes.
+var kinds = map[lab.Kind][3]string{
 	"expired_certificate":              {"Expired certificate", "The server’s certificate expired an hour ago.", certificateLesson},
 	"not_yet_valid_certificate":        {"Certificate not valid yet", "The server’s certificate is valid from tomorrow.", certificateLesson},
 	"wrong_name_certificate":           {"Wrong name", "The certificate is for another server.", certificateLesson},
@@ -32,17 +34,17 @@ const (
 	lenientLesson     = "A device passes when it refuses. Taking it is lenient, and no failure."
 )
 
-// LabKind is a wrong server in words: its name, what it shows, and when a device passes.
-func LabKind(k lab.Kind) (title, shows, passes string) {
-	w, known := labKinds[k]
+// Kind is a wrong server in words: its name, what it shows, and when a device passes.
+func Kind(k lab.Kind) (title, shows, passes string) {
+	w, known := kinds[k]
 	if !known {
 		return string(k), "", ""
 	}
 	return w[0], w[1], w[2]
 }
 
-// LabOutcome is a result in a word and a sentence.
-func LabOutcome(r lab.Result) (word, sentence string) {
+// Outcome is a result in a word and a sentence.
+func Outcome(r lab.Result) (word, sentence string) {
 	switch r.Outcome {
 	case lab.Passed:
 		return "Passed", "The device did what a careful device does."
