@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gatehouse/app/desktop/findings"
+	"gatehouse/app/desktop/fix"
 	"gatehouse/app/desktop/kit"
 	"gatehouse/app/desktop/shelltest"
 	"gatehouse/app/remedy"
@@ -248,8 +249,7 @@ func BenchmarkTenThousandAttemptsAtFiveHertz(b *testing.B) {
 	test.NewTempApp(b).Settings().SetTheme(kit.Theme{Mode: kit.AlwaysDark})
 	s := &stage{shell: &shelltest.Shell{}, traced: map[string]bool{}}
 	s.log = attempt.NewLog(attempt.Params{})
-	s.screen = New(Params{Log: s.log, Remedy: func(attempt.Attempt) (remedy.Remedy, bool) { return remedy.Remedy{}, false }, Findings: s, Diagnosis: s, Tracer: s})
-	s.screen.shell = s.shell
+	s.screen = New(Params{Fix: fix.Fixer{Shell: s.shell}, Log: s.log, Remedy: func(attempt.Attempt) (remedy.Remedy, bool) { return remedy.Remedy{}, false }, Findings: s, Diagnosis: s, Tracer: s})
 	test.NewTempWindow(b, s.screen.Content()).Resize(fyne.NewSize(1180, 700))
 	one := func() {
 		r := s.log.Begin("192.168.1.44:50000", "127.0.0.1:8883")
