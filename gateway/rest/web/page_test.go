@@ -192,7 +192,9 @@ func TestPagesAreStableWhileTheListChanges(t *testing.T) {
 				t.Fatalf("%s was left out: %v", s, seen)
 			}
 		}
-		// And back: from any page the ones before it hold all that lies before it.
+		// And back: from any page the ones before it hold all that lies before it. It is asked for anew, as it tells of its neighbours
+		// what was so when it was made.
+		page = l.get(t, page.Meta.URL)
 		var before []string
 		stop := ""
 		if len(page.Things) > 0 {
