@@ -372,7 +372,14 @@ func (k *keeper) write(ids []uint64, changed bool) []Attempt {
 	b := k.appendMark(k.buffer[:0])
 	for i := range attempts {
 		whole := false
-		if b, whole = segment.AppendRecord(b, func(b []byte) []byte { return encodeAttempt(append(b, recordAttempt), &attempts[i]) }); !whole {
+		b, whole = segment.AppendRecord(b, func(b []byte) []byte {
+			b = append(b, recordAttempt)
+			begin := len(b)
+			b = encodeAttempt(b, &attempts[i])
+			k.pack(records[i], &attempts[i], b[begin:])
+			return b
+		})
+		if !whole {
 			lost++
 		}
 	}
@@ -389,6 +396,20 @@ func (k *keeper) write(ids []uint64, changed bool) []Attempt {
 	}
 	k.outcome(ids, records, lost, err)
 	return attempts
+}
+
+// pack keeps an attempt that is over as it was written, unless it has changed since it was copied.
+func (k *keeper) pack(r *record, a *Attempt, encoded []byte) {
+	if !a.Done {
+		return
+	}
+	grown := int64(0)
+	r.mu.Lock()
+	if r.due == written && !r.evicted && r.packed == nil {
+		grown = r.pack(slices.Clone(encoded))
+	}
+	r.mu.Unlock()
+	k.log.bytes.Add(grown)
 }
 
 // outcome notes how writing went.

@@ -93,6 +93,7 @@ func (r ring) slot(id uint64) *atomic.Pointer[record] { return &r[id%uint64(len(
 type record struct {
 	mu      sync.Mutex
 	attempt Attempt
+	packed  []byte // steps and packets of an attempt that is over, see pack; nil: they are in attempt
 	text    string // what a text search looks at; empty: to be made anew
 	size    int64
 	evicted bool
@@ -168,7 +169,7 @@ func (l *Log) evictOldest() {
 func (l *Log) forget(r *record) {
 	r.mu.Lock()
 	r.evicted = true // a connection that still lives goes on writing: nothing of it is kept
-	r.attempt.Steps, r.attempt.Packets = nil, nil
+	r.attempt.Steps, r.attempt.Packets, r.packed = nil, nil, nil
 	size := r.size
 	r.size = 0
 	r.mu.Unlock()
@@ -257,7 +258,11 @@ func (l *Log) clear() {
 // restore puts an attempt back that was read from the disk, unless it is beyond the bounds, there already or cleared.
 func (l *Log) restore(a Attempt, file uint64) *record {
 	r := &record{attempt: a, file: file}
-	r.size = weigh(&a)
+	if a.Done {
+		r.pack(encodeAttempt(nil, &a))
+	} else {
+		r.size = weigh(&a)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	slots := *l.ring.Load()

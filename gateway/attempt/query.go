@@ -151,10 +151,13 @@ func (r *record) copy(whole bool) Attempt {
 func (r *record) copyLocked(whole bool) Attempt {
 	a := r.attempt
 	a.Also, a.Warnings = slices.Clone(a.Also), slices.Clone(a.Warnings)
-	if whole {
-		a.Steps, a.Packets = slices.Clone(a.Steps), slices.Clone(a.Packets)
-	} else {
+	switch {
+	case !whole:
 		a.Steps, a.Packets = nil, nil
+	case r.packed != nil:
+		a.Steps, a.Packets = r.parts()
+	default:
+		a.Steps, a.Packets = slices.Clone(a.Steps), slices.Clone(a.Packets)
 	}
 	return a
 }

@@ -66,7 +66,7 @@ func (l *Log) Warn(id uint64, why cause.ID, facts ...Fact) bool {
 	}
 	rec.mu.Lock()
 	began, times := rec.attempt.At, 0
-	for _, s := range rec.attempt.Steps {
+	for _, s := range rec.copyLocked(true).Steps {
 		if s.Kind == Warning && s.Fact("cause") == string(why) {
 			times++
 		}
@@ -279,12 +279,14 @@ func (a *Attempt) settled() bool { return a.Code > 0 || a.Live || a.Done }
 func (r *Recorder) change(write due, fn func(*Attempt) int64) {
 	rec := r.record
 	rec.mu.Lock()
+	unpacked := rec.unpack()
 	grown := fn(&rec.attempt)
 	rec.text = ""
 	if rec.evicted {
 		rec.attempt.Steps, rec.attempt.Packets, grown = nil, nil, 0
 	}
 	rec.size += grown
+	grown += unpacked
 	if k := r.log.keeper; k != nil && write > rec.due && !rec.evicted && rec.attempt.settled() {
 		k.note(rec, write)
 	}
