@@ -12,3 +12,8 @@ var Icon []byte
 //
 //go:embed scenarios/*.yaml
 var Scenarios embed.FS
+
+// ScenarioSchema is the JSON Schema of scenarios, made from the simulator's types.
+//
+//go:embed scenario.schema.json
+var ScenarioSchema []byte

@@ -61,6 +61,6 @@ func (g *Gateway) ownAPI(other http.Handler) http.Handler {
 func (g *Gateway) diagnose(a attempt.Attempt) map[string]any {
 	return map[string]any{
 		"comparison": g.Compare(a), "now": g.WouldPass(a),
-		"gateway": map[string]any{"tls": "TLS 1.2 and 1.3", "server_names": g.authority.Names()},
+		"gateway": map[string]any{"version": g.config.Version, "tls": "TLS 1.2 and 1.3", "server_names": g.authority.Names()},
 	}
 }

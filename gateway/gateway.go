@@ -43,6 +43,8 @@ type Config struct {
 	// Names are added to those in the server's certificate, before those of the settings.
 	Names []string
 
+	Version string // of the program, for reports
+
 	Logger *slog.Logger     // nil discards
 	Now    func() time.Time // nil is time.Now
 	// OnAttempt is told each attempt once it is decided, and must not block. May be nil.

@@ -82,7 +82,7 @@ type place struct {
 }
 
 func (p place) config() gateway.Config {
-	return gateway.Config{DataDir: p.Data, MQTTAddr: p.MQTT, HTTPAddr: p.HTTP, Names: p.Host}
+	return gateway.Config{Version: Version, DataDir: p.Data, MQTTAddr: p.MQTT, HTTPAddr: p.HTTP, Names: p.Host}
 }
 
 type windowCommand struct{ place }

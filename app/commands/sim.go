@@ -19,9 +19,10 @@ import (
 )
 
 type simCommands struct {
-	Run  simRun  `cmd:"" help:"Play a scenario; it holds when every expectation did."`
-	List simList `cmd:"" help:"List the scenarios that come with the program."`
-	Show simShow `cmd:"" help:"Print one of them, as a beginning for your own."`
+	Run    simRun    `cmd:"" help:"Play a scenario; it holds when every expectation did."`
+	List   simList   `cmd:"" help:"List the scenarios that come with the program."`
+	Show   simShow   `cmd:"" help:"Print one of them, as a beginning for your own."`
+	Schema simSchema `cmd:"" help:"Print the JSON Schema of scenarios, for an editor's completion."`
 }
 
 type simRun struct {

@@ -58,13 +58,13 @@ func device(t *testing.T, g *gateway.Gateway, name string) (registry.Device, *si
 	}
 }
 
-// eventually polls a condition for at most 5 s.
+// eventually polls a condition for at most 20 s: machines can be busy.
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(20 * time.Second)
 	for !is() {
 		if time.Now().After(deadline) {
-			t.Fatalf("not within 5 s: %s", what)
+			t.Fatalf("not within 20 s: %s", what)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}

@@ -102,6 +102,15 @@ func TestAnObjectIsOneWhoeverChangesIt(t *testing.T) {
 	ask(t, g, "POST", document, url.Values{"Data": {`{"led":false}`}}, 200)
 	want = append(want, `{"led":false}`)
 	eventually(t, "a change over HTTP reaches the device", gets(board))
+	eventually(t, "both are acknowledged, else the last would rightly come again", func() bool {
+		acknowledged := 0
+		for _, e := range board.Console(0) {
+			if e.Outbound && e.Type == "PUBACK" {
+				acknowledged++
+			}
+		}
+		return acknowledged == len(want)
+	})
 
 	board.Disconnect()
 	if err := other.Publish(t.Context(), topic, []byte(`{"led":1}`), 1, false); err != nil {

@@ -64,22 +64,22 @@ type Registry interface {
 
 // Verdict is the decision and what it rests on.
 type Verdict struct {
-	Code  byte
-	Cause cause.ID
+	Code  byte     `json:"code"`
+	Cause cause.ID `json:"cause"`
 	// Also holds further reasons that would have refused the connection, had the first one not: a device that is
 	// disabled and not deployed.
-	Also []cause.ID
+	Also []cause.ID `json:"also,omitempty"`
 
 	// What was found, as far as the checks came.
-	CredentialSID string
-	DeviceSID     string
-	DeviceName    string
-	FleetSID      string
-	ServiceSID    string
+	CredentialSID string `json:"credential_sid,omitempty"`
+	DeviceSID     string `json:"device_sid,omitempty"`
+	DeviceName    string `json:"device_name,omitempty"`
+	FleetSID      string `json:"fleet_sid,omitempty"`
+	ServiceSID    string `json:"service_sid,omitempty"`
 	// SecretMatched tells for a known key whether its secret was right.
-	SecretMatched bool
+	SecretMatched bool `json:"secret_matched"`
 	// KeyHash names what was kept of a known key's secret when it was compared (credential.HashName).
-	KeyHash string
+	KeyHash string `json:"key_hash,omitempty"`
 }
 
 // Accepted reports whether the connection may go on.

@@ -12,22 +12,26 @@ import (
 
 // Comparison is what was presented beside what is enrolled.
 type Comparison struct {
-	By   string // "certificate", "key", or empty when neither was presented
-	Rows []Row
+	By   string `json:"by"` // "certificate", "key", or empty when neither was presented
+	Rows []Row  `json:"rows,omitempty"`
 	// Clues are what the differences mean, the most telling first; those that were recorded with the attempt are among them.
-	Clues []Clue
+	Clues []Clue `json:"clues,omitempty"`
 	// EnrolledSID is the credential that stands on the right, DeviceSID and FleetSID what it belongs to; empty when nothing
 	// enrolled resembles what was presented.
-	EnrolledSID, DeviceSID, FleetSID string
+	EnrolledSID string `json:"enrolled_sid,omitempty"`
+	DeviceSID   string `json:"device_sid,omitempty"`
+	FleetSID    string `json:"fleet_sid,omitempty"`
 }
 
 // Row is one line of the comparison. Name is a stable id: for a certificate sha256, sha1, public_key (its SHA-256), subject,
 // issuer, serial, not_before, not_after, key_type; for a key credential, secret, created; for both device and fleet. The
 // values of secret are "matches", "differs" and "unknown" on the left, and nothing on the right.
 type Row struct {
-	Name, Presented, Enrolled string
-	Same                      bool
-	Known                     bool // false: the two cannot be compared
+	Name      string `json:"name"`
+	Presented string `json:"presented"`
+	Enrolled  string `json:"enrolled"`
+	Same      bool   `json:"same"`
+	Known     bool   `json:"known"` // false: the two cannot be compared
 }
 
 // Compare puts what an attempt presented beside the enrolled credential that resembles it most. It costs a few milliseconds

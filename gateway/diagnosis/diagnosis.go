@@ -30,8 +30,8 @@ type Registry interface {
 // white space; as (url, base64, hex) for an encoding; how (typo, case, white_space, quotes, url) for a mistyped Key SID;
 // secret (matches, differs) when it could be compared; was, for certificates, the value that was presented.
 type Clue struct {
-	ID    cause.ID
-	Facts []attempt.Fact
+	ID    cause.ID       `json:"id"`
+	Facts []attempt.Fact `json:"facts,omitempty"`
 }
 
 // Fact is the value of a fact, empty when it is not known.

@@ -13,11 +13,11 @@ import (
 type Outcome struct {
 	// Decided is false when the record does not hold enough; Reason says what is missing, and Verdict is then the one for a
 	// right secret, if there is one at all.
-	Decided bool
-	Reason  cause.ID
-	Verdict admission.Verdict
-	Before  attempt.Code // of the attempt
-	Changed bool         // the code is another one now
+	Decided bool              `json:"decided"`
+	Reason  cause.ID          `json:"reason,omitempty"`
+	Verdict admission.Verdict `json:"verdict"`
+	Before  attempt.Code      `json:"before"`  // of the attempt
+	Changed bool              `json:"changed"` // the code is another one now
 }
 
 // Change is what to try out; nothing of it is saved. Fields left empty change nothing.

@@ -57,9 +57,10 @@ func TestASweepRemovesTheMarkersOfWhatIsNoLongerInTheFiles(t *testing.T) {
 	require.NoError(t, s.flush(s.manifest))
 	removed, err := b.sweep(t.Context())
 	require.NoError(t, err)
-	require.Greater(t, removed, keys/2)
+	require.Positive(t, removed)
 	after := inEngine(t, s)
-	require.Equal(t, before.Msgs-uint64(removed), after.Msgs)
+	require.LessOrEqual(t, after.Msgs, before.Msgs-uint64(removed)) // less, when the store sweeps by itself meanwhile
+	require.Less(t, after.Msgs, uint64(keys/2))
 	require.Less(t, after.Bytes, before.Bytes)
 	again, err := b.sweep(t.Context())
 	require.NoError(t, err)

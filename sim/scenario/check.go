@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"reflect"
@@ -201,6 +202,9 @@ func (c *checker) step(path string, s Step, depth int) {
 	case s.Set != nil:
 		if s.Set.Document == "" {
 			c.wrong(path+".document", "it is missing", "name a document")
+		}
+		if !json.Valid([]byte(s.Set.JSON)) {
+			c.wrong(path+".json", "it is not JSON", `write it in quotes, such as '{"led":"ON"}'`)
 		}
 	case s.Wait != 0:
 		if s.Wait < 0 || time.Duration(s.Wait) > LongestTimeout {

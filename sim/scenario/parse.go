@@ -3,6 +3,7 @@ package scenario
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -18,6 +19,8 @@ type Mistake struct {
 	Path         string // "steps[3].connect.device"
 	What         string
 	Todo         string
+
+	form bool // the schema finds it too
 }
 
 // Error is the mistake in one line.
@@ -59,6 +62,11 @@ func Parse(content []byte, open func(name string) ([]byte, error)) (s *Scenario,
 		at := bad.GetToken().Position
 		return nil, []Mistake{{Line: at.Line, Column: at.Column, What: "anchors and aliases are not taken", Todo: "write it out, or use repeat"}}
 	}
+	form := new(former)
+	form.value(root, reflect.TypeFor[Scenario](), fact{}, "")
+	if len(form.mistakes) > 0 {
+		return nil, form.mistakes
+	}
 	s = new(Scenario)
 	if err := yaml.NodeToValue(root, s, yaml.Strict()); err != nil {
 		return nil, []Mistake{mistakeOf(err)}
@@ -79,9 +87,9 @@ func Parse(content []byte, open func(name string) ([]byte, error)) (s *Scenario,
 func mistakeOf(err error) Mistake {
 	var known yaml.Error
 	if !errors.As(err, &known) {
-		return Mistake{What: err.Error(), Todo: "correct it"}
+		return Mistake{What: err.Error(), Todo: "correct it", form: true}
 	}
-	m := Mistake{What: known.GetMessage(), Todo: "correct it"}
+	m := Mistake{What: known.GetMessage(), Todo: "correct it", form: true}
 	if t := known.GetToken(); t != nil && t.Position != nil {
 		m.Line, m.Column = t.Position.Line, t.Position.Column
 	}
