@@ -118,6 +118,7 @@ var fixes = map[cause.ID]func(Source, attempt.Attempt) (Remedy, bool){
 
 	cause.Plaintext:              copyAddress,
 	cause.PlainWebSocket:         copyAddress,
+	cause.WebSocketInTLS:         copyAddress,
 	cause.UntrustedRoot:          saveRoot,
 	cause.ClosedInHandshake:      saveRoot,
 	cause.ClosedBeforeConnect:    saveRoot,

@@ -143,6 +143,13 @@ var sentences = map[cause.ID]sentence{
 		"Speaks WebSocket, not MQTT", "This was a request for MQTT over WebSocket.", "This gateway speaks MQTT over TLS alone.",
 		"Change the client’s address from ws:// or wss:// to mqtts://.",
 	},
+	cause.WebSocketInTLS: {
+		"Speaks MQTT over WebSocket", "Inside TLS came a request for MQTT over WebSocket, not CONNECT.", "This gateway speaks MQTT over TLS alone.",
+		"Turn WebSocket off in the client: its address begins with mqtts:// rather than wss://.",
+	},
+	cause.HTTPInTLS: {
+		"Speaks HTTPS, not MQTT", "Inside TLS came an HTTP request, not CONNECT: a browser or a script.", "", "Point the device’s MQTT client here, not a browser.",
+	},
 	cause.SpeaksSSH: {
 		"Speaks SSH, not MQTT", "This was an SSH client, not MQTT over TLS.", "", "Check the port: SSH usually listens on 22.",
 	},

@@ -24,6 +24,9 @@ var stepWords = map[attempt.Kind]func(attempt.Step, attempt.Attempt) (string, st
 		return "TCP accepted", a.Remote + " → " + a.Local
 	},
 	attempt.FirstBytes: func(s attempt.Step, _ attempt.Attempt) (string, string) {
+		if s.Fact("within") == "TLS" {
+			return "Not MQTT", "looks like " + s.Fact("looks_like")
+		}
 		return "Not TLS", join("looks like "+s.Fact("looks_like"), s.Fact("hex"))
 	},
 	attempt.ClientHello: func(s attempt.Step, _ attempt.Attempt) (string, string) {

@@ -42,7 +42,7 @@ type Kind string
 // The steps, in the order in which they usually come.
 const (
 	Accepted          Kind = "accepted"           // facts: remote, local
-	FirstBytes        Kind = "first_bytes"        // only when they are not TLS; facts: looks_like, hex; of MQTT: protocol, level, clean, keepalive, client_id, user, password; of SSL 2: versions, suites; subprotocol
+	FirstBytes        Kind = "first_bytes"        // what is not TLS, or inside it no MQTT; facts: looks_like, hex, within (TLS), method; of MQTT: protocol, level, clean, keepalive, client_id, user, password; of SSL 2: versions, suites; subprotocol
 	ClientHello       Kind = "client_hello"       // facts: versions, suites (count), suite_names, sni, alpn, groups, signatures, session_ticket (resumes|understood), post_quantum (yes); unread: problem, offset, received
 	ServerChain       Kind = "server_chain"       // facts: leaf (ECDSA P-256 or RSA-2048), name, names, not_before, not_after, intermediates, why, sent_1 (the leaf in a line), sent_2 …
 	ClientCertificate Kind = "client_certificate" // facts: subject, issuer, serial, not_before, not_after, key, signature, names, key_usage, ca (yes), sha256, sha1, certificates (how many were sent), bytes (of all), sent_2 …, pem (of all)

@@ -78,6 +78,8 @@ const (
 	ServerCertificateExpired ID = "server_certificate_expired" // the device's alert: certificate_expired
 	ServerCertificateRefused ID = "server_certificate_refused" // the device's alert: unsupported_certificate or certificate_revoked
 	HandshakeRefused         ID = "handshake_refused"          // the device's alert: handshake_failure and the like
+	WebSocketInTLS           ID = "websocket_in_tls"           // an HTTP request to speak WebSocket, where CONNECT was expected
+	HTTPInTLS                ID = "http_in_tls"                // any other HTTP request, where CONNECT was expected
 )
 
 // Warnings: the attempt went on, but somebody should know.

@@ -155,7 +155,8 @@ func judge(i Info, a attempt.Attempt) Outcome {
 // refused tells a device that turned the certificate down from one that never looked at it.
 func refused(a attempt.Attempt) Outcome {
 	if !has(a, attempt.ServerChain) || a.Cause == cause.ConnectTimeout || a.Cause == cause.HandshakeTimeout || a.Cause == cause.GatewayStopped ||
-		a.Cause == cause.NoSharedSuite || a.Cause == cause.TLSVersion || a.Cause == cause.TooManyHandshakes || a.Cause == cause.MalformedConnect {
+		a.Cause == cause.NoSharedSuite || a.Cause == cause.TLSVersion || a.Cause == cause.TooManyHandshakes || a.Cause == cause.MalformedConnect ||
+		a.Cause == cause.WebSocketInTLS || a.Cause == cause.HTTPInTLS {
 		return Undecided
 	}
 	return Passed

@@ -44,6 +44,7 @@ func (a *arrival) connect() {
 func (a *arrival) noConnect(header, body []byte, err error) {
 	var wrong *wire.MalformedError
 	switch {
+	case a.refuseHTTP(header, err):
 	case errors.As(err, &wrong):
 		a.malformed(header, body, err)
 	case a.l.lobby.wasCut(a.guest):

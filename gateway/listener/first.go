@@ -12,8 +12,10 @@ const (
 	recordAlert     = 0x15
 	recordData      = 0x17
 	firstRead       = 1024 // a ClientHello fits nearly always
-	// shownBytes of what is not TLS: enough to recognise it, and in a CONNECT the client id begins only here.
-	shownBytes = 12
+	// What is shown of the bytes that are not TLS: of a known protocol enough to recognise it, and in a CONNECT the client id
+	// begins only here; of any other what tells little of a secret that begins with them.
+	knownShown   = 12
+	unknownShown = 4
 	// enough to tell protocols apart, and how long to wait for them once the first byte is not TLS.
 	tellingBytes = 16
 	tellingWait  = 300 * time.Millisecond

@@ -27,11 +27,6 @@ const (
 	looksUnknown   = "unknown"
 )
 
-var httpMethods = [][]byte{
-	[]byte("GET "), []byte("POST "), []byte("PUT "), []byte("HEAD "), []byte("DELETE "), []byte("OPTIONS "), []byte("PATCH "),
-	[]byte("CONNECT "), []byte("TRACE "), []byte("PRI * HTTP/2"),
-}
-
 // proxyHeaders are how both versions of the PROXY protocol begin.
 var proxyHeaders = [][]byte{[]byte("PROXY "), []byte("\r\n\r\n\x00\r\nQUIT\n")}
 
@@ -75,24 +70,35 @@ func header(request []byte, name string) string {
 	return ""
 }
 
-// httpAnswer is for the browser or script that took the port for a web server; no device speaks HTTP.
-const httpAnswer = "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n" +
-	"This port speaks MQTT over TLS, not HTTP.\n"
+// shown are the first bytes of what is not TLS, as far as they tell the protocol and nothing else: what follows may be a
+// password, and bytes of no known protocol may be one from the start.
+func shown(sent []byte, looks string) []byte {
+	n := unknownShown
+	switch looks {
+	case looksSSH:
+		n = len("SSH-2.0-")
+	case looksMQTT:
+		if head := sent[:min(len(sent), knownShown)]; bytes.Contains(head, []byte("MQTT")) || bytes.Contains(head, []byte("MQIsdp")) {
+			n = knownShown
+		}
+	case looksProxy, looksSSL2:
+		n = knownShown
+	}
+	return sent[:min(len(sent), n)]
+}
 
 // refusePlain records what was sent instead of TLS. A plaintext peer gets no MQTT service.
 func (a *arrival) refusePlain() {
 	sent := a.conn.ahead
 	looks, code, why := classify(sent)
-	facts := []attempt.Fact{attempt.F("looks_like", looks), attempt.F("hex", hex.EncodeToString(sent[:min(len(sent), shownBytes)]))}
+	facts := []attempt.Fact{attempt.F("looks_like", looks), attempt.F("hex", hex.EncodeToString(shown(sent, looks)))}
 	switch why {
 	case cause.Plaintext:
 		facts = append(facts, plainConnectFacts(sent)...)
 	case cause.SSL2:
 		facts = append(facts, ssl2Facts(sent)...)
-	case cause.PlainWebSocket:
-		if protocol := header(sent, "sec-websocket-protocol"); strings.HasPrefix(protocol, "mqtt") {
-			facts = append(facts, attempt.F("subprotocol", protocol))
-		}
+	case cause.PlaintextHTTP, cause.PlainWebSocket:
+		facts = append(facts, httpFacts(sent, looks)...)
 	}
 	clear(sent) // a password may be in it
 	a.rec.Step(attempt.FirstBytes, attempt.Bad, facts...)

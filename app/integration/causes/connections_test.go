@@ -2,10 +2,12 @@ package causes
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"io"
 	"net"
+	"net/http"
 	"strings"
 
 	"gatehouse/gateway"
@@ -81,6 +83,18 @@ var connections = []row{
 	}},
 	{cause: cause.PlainWebSocket, how: "An HTTP request to speak WebSocket", short: "Speaks WebSocket, not MQTT", fix: "Copy the TLS address", provoke: func(w *world) seen {
 		return w.refusal(w.says("GET /mqtt HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n"), cause.PlainWebSocket)
+	}},
+	{cause: cause.WebSocketInTLS, how: "wss:// to the port of mqtts://: an HTTP request inside TLS", short: "Speaks MQTT over WebSocket", fix: "Copy the TLS address", provoke: func(w *world) seen {
+		return w.refusal(w.refused(-1, []byte("GET /mqtt HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n")), cause.WebSocketInTLS)
+	}},
+	{cause: cause.HTTPInTLS, how: "https:// to the port of mqtts://", short: "Speaks HTTPS, not MQTT", provoke: func(w *world) seen {
+		conn := w.tls(w.config())
+		dialled := func(context.Context, string, string) (net.Conn, error) { return conn, nil }
+		client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialTLSContext: dialled}}
+		answer, err := client.Get("https://localhost/")
+		w.must(err)
+		_ = answer.Body.Close()
+		return w.refusal(w.done(conn.NetConn()), cause.HTTPInTLS)
 	}},
 	{cause: cause.SpeaksSSH, how: "The greeting of an SSH client", short: "Speaks SSH, not MQTT", provoke: func(w *world) seen {
 		return w.refusal(w.says("SSH-2.0-OpenSSH_9.6\r\n"), cause.SpeaksSSH)
