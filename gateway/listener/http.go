@@ -62,8 +62,9 @@ func (a *arrival) refuseHTTP(first []byte, err error) bool {
 	if !beginsWith(request[:n], httpMethods) {
 		return false
 	}
-	looks, _, why := classify(request[:n])
-	if why = cause.HTTPInTLS; looks == looksWebSocket {
+	looks, _, _ := classify(request[:n])
+	why := cause.HTTPInTLS
+	if looks == looksWebSocket {
 		why = cause.WebSocketInTLS
 	}
 	a.rec.Step(attempt.FirstBytes, attempt.Bad, append([]attempt.Fact{attempt.F("within", "TLS"), attempt.F("looks_like", looks)}, httpFacts(request[:n], looks)...)...)
