@@ -110,6 +110,22 @@ func TestPresentedAndEnrolledMarkWhatDiffers(t *testing.T) {
 	require.Contains(t, s.said(), "Nothing to compare")
 }
 
+func TestComparingIsDoneOncePerAttemptAndRegistry(t *testing.T) {
+	s := newStage(t)
+	s.choose()
+	s.screen.detail.tabs.Choose(tabCompare)
+	s.tick()
+	require.Equal(t, 1, s.compared)
+	for range 3 { // other attempts come, and this one stays chosen
+		s.attempts(1, 0, cause.Accepted, "lamp")
+		s.tick()
+	}
+	require.Equal(t, 1, s.compared)
+	s.stamp++ // something was enrolled
+	s.tick()
+	require.Equal(t, 2, s.compared)
+}
+
 // talk records an attempt with a CONNECT and so many QoS 1 publishes with their answers.
 func (s *stage) talk(pairs int) uint64 {
 	s.now = s.now.Add(time.Second)

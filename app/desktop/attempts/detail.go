@@ -61,7 +61,11 @@ func (s *Screen) look(q query, stamp bool) view {
 	before, known := s.chosen, s.chosen.id == v.id && s.chosen.found && s.pulled.tab == q.tab
 	switch q.tab {
 	case tabCompare:
-		if s.p.Diagnosis != nil {
+		switch {
+		case s.p.Diagnosis == nil:
+		case known && !stamp && len(before.attempt.Steps) == len(v.attempt.Steps):
+			v.comparison = before.comparison // the same record, and the same registry
+		default:
 			v.comparison = s.p.Diagnosis.Compare(v.attempt)
 		}
 	case tabPackets:

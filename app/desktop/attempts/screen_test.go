@@ -35,14 +35,18 @@ type stage struct {
 
 	outcome    func(diagnosis.Change) diagnosis.Outcome
 	comparison diagnosis.Comparison
+	compared   int // how many times it was asked for
 	changes    []Change
 	traced     map[string]bool
 	active     []findings.Finding
 	news       uint64 // version of active
 }
 
-func (s *stage) Compare(attempt.Attempt) diagnosis.Comparison { return s.comparison }
-func (s *stage) WouldPass(attempt.Attempt) diagnosis.Outcome  { return s.outcome(diagnosis.Change{}) }
+func (s *stage) Compare(attempt.Attempt) diagnosis.Comparison {
+	s.compared++
+	return s.comparison
+}
+func (s *stage) WouldPass(attempt.Attempt) diagnosis.Outcome { return s.outcome(diagnosis.Change{}) }
 func (s *stage) WhatIf(_ attempt.Attempt, c diagnosis.Change) diagnosis.Outcome {
 	return s.outcome(c)
 }

@@ -35,10 +35,20 @@ func (f Fixer) Press(r remedy.Remedy, done func()) {
 		f.Pick(r.Label, labels, func(i int) { f.run(r.Label, r.Choices[i].Do, done) })
 	case remedy.NewKey:
 		f.NewKey(r.DeviceSID)
+		f.hint(r)
 	case remedy.SaveRoot:
 		f.Shell.Save("root.pem", f.RootPEM())
 	case remedy.Copy:
 		f.Shell.Copy("“"+r.Text+"”", r.Text)
+		f.hint(r)
+	}
+}
+
+// hint says what to heed on the device's side with what was just made or copied: a new key goes wrong as the old one did, as
+// long as the device adds a newline to it.
+func (f Fixer) hint(r remedy.Remedy) {
+	if r.Hint != "" {
+		f.Shell.Toast(r.Hint, nil)
 	}
 }
 

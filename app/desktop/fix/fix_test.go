@@ -75,6 +75,17 @@ func TestTheOtherKindsGoWhereTheyBelong(t *testing.T) {
 	require.Equal(t, "TH1", key)
 	require.Equal(t, []byte("PEM"), window.Saved["root.pem"])
 	require.Equal(t, "-V mqttv311", window.Copied[0][1])
+	require.Empty(t, window.Toasts)
+}
+
+func TestWhatToHeedOnTheDeviceIsSaidWithANewKey(t *testing.T) {
+	window := &shelltest.Shell{}
+	f := fix.Fixer{Shell: window, NewKey: func(string) {}}
+	f.Press(remedy.Remedy{Kind: remedy.NewKey, DeviceSID: "TH1", Hint: "Send the password without it."}, nil)
+	f.Press(remedy.Remedy{Kind: remedy.Copy, Text: "KY1", Hint: "Set it as the user name."}, nil)
+	require.Len(t, window.Toasts, 2)
+	require.Equal(t, "Send the password without it.", window.Toasts[0].Message)
+	require.Equal(t, "Set it as the user name.", window.Toasts[1].Message)
 }
 
 func TestShortLabelsFitTheirPlace(t *testing.T) {
