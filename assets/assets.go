@@ -17,3 +17,8 @@ var Scenarios embed.FS
 //
 //go:embed scenario.schema.json
 var ScenarioSchema []byte
+
+// Devices are the ready-made kinds of device, as devices/*.yaml.
+//
+//go:embed devices/*.yaml
+var Devices embed.FS

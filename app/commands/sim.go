@@ -22,6 +22,8 @@ type simCommands struct {
 	Run    simRun    `cmd:"" help:"Play a scenario; it holds when every expectation did."`
 	List   simList   `cmd:"" help:"List the scenarios that come with the program."`
 	Show   simShow   `cmd:"" help:"Print one of them, as a beginning for your own."`
+	Fleet  simFleet  `cmd:"" help:"Run many devices of one kind."`
+	Kinds  simKinds  `cmd:"" help:"List the ready-made kinds of device, or print one."`
 	Schema simSchema `cmd:"" help:"Print the JSON Schema of scenarios, for an editor's completion."`
 }
 

@@ -92,11 +92,12 @@ type Agent struct {
 	pace     float64
 	now      func() time.Time
 	began    time.Time
-	inbox    chan rules.Message
+	wake     chan struct{} // holds a token while inbox may have something
 	sending  chan struct{} // a token for each message of QoS 1 and 2 on its way
 	work     sync.WaitGroup
 
 	mu     sync.Mutex
+	inbox  []rules.Message // oldest first, at most inboxSize
 	status Status
 	series map[string]*series
 }
@@ -111,7 +112,7 @@ const (
 func New(p Params) (*Agent, []telemetry.Problem) {
 	a := &Agent{
 		device: p.Device, options: p.Options, identity: p.Identity, policy: p.Behaviour.Reconnect, pace: p.Pace, now: p.Now,
-		inbox: make(chan rules.Message, inboxSize), sending: make(chan struct{}, mostSending),
+		wake: make(chan struct{}, 1), sending: make(chan struct{}, mostSending),
 		status: Status{Phase: Idle, Values: map[string]any{}}, series: map[string]*series{},
 	}
 	if a.now == nil {
@@ -222,6 +223,20 @@ func (a *Agent) Status() Status {
 	return s
 }
 
+// Counts are the figures of an agent, which cost less than its Status.
+type Counts struct {
+	Phase                   Phase
+	Attempts                int
+	Sent, Received, Skipped uint64
+}
+
+// Counts is a snapshot of the figures.
+func (a *Agent) Counts() Counts {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return Counts{a.status.Phase, a.status.Attempts, a.status.Sent, a.status.Received, a.status.Skipped}
+}
+
 func (a *Agent) set(fn func(*Status)) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -230,19 +245,27 @@ func (a *Agent) set(fn func(*Status)) {
 
 // Received takes a message that the device got; it does not block. When too many wait, the oldest is dropped.
 func (a *Agent) Received(m sim.Message) {
-	a.set(func(s *Status) { s.Received++ })
 	one := rules.Message{Topic: m.Topic, Payload: m.Payload, QoS: m.QoS, Retain: m.Retain, At: a.now()}
-	for {
-		select {
-		case a.inbox <- one:
-			return
-		default:
-		}
-		select {
-		case <-a.inbox:
-		default:
-		}
+	a.mu.Lock()
+	a.status.Received++
+	if len(a.inbox) >= inboxSize {
+		a.inbox = a.inbox[1:]
 	}
+	a.inbox = append(a.inbox, one)
+	a.mu.Unlock()
+	select {
+	case a.wake <- struct{}{}:
+	default: // it will look anyway
+	}
+}
+
+// arrived takes what waits for reactions.
+func (a *Agent) arrived() []rules.Message {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	all := a.inbox
+	a.inbox = nil
+	return all
 }
 
 // Run connects and does what the behaviour says, until ctx ends or the policy gives up; its error says why then. The device is disconnected afterwards, and everything

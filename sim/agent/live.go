@@ -59,8 +59,10 @@ func (a *Agent) live(ctx context.Context) (again bool, err error) {
 			return false, nil
 		case <-over:
 			return false, nil
-		case m := <-a.inbox:
-			a.react(m, &todo)
+		case <-a.wake:
+			for _, m := range a.arrived() {
+				a.react(m, &todo)
+			}
 		case <-timer.C:
 			for len(todo) > 0 && !todo[0].due.After(a.now()) {
 				next := heap.Pop(&todo).(task)

@@ -138,7 +138,7 @@ func (p *play) start(ctx context.Context, a *actor) error {
 		return fmt.Errorf("%s was started already", a.name)
 	}
 	identity.SID = a.sid
-	made, problems := agent.New(agent.Params{Options: o, Identity: identity, Behaviour: *a.role.Behaviour, Pace: a.role.Pace, Device: a.device, Now: p.params.Now})
+	made, problems := agent.New(agent.Params{Options: o, Identity: identity, Behaviour: *a.role.behaviour(), Pace: a.role.Pace, Device: a.device, Now: p.params.Now})
 	if len(problems) > 0 {
 		return problems[0]
 	}

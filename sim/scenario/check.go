@@ -91,7 +91,12 @@ func (c *checker) device(name string, d Device) {
 	if w := d.Will; w != nil && (w.Topic == "" || w.QoS > 2) {
 		c.wrong(path+".will", "it has no topic, or a QoS that does not exist", "give a topic, and a QoS of 0, 1 or 2")
 	}
-	if d.Behaviour != nil {
+	switch _, known := KindOf(d.Kind); {
+	case d.Kind != "" && !known:
+		c.wrong(path+".kind", fmt.Sprintf("there is no kind %q", d.Kind), "use "+alternatives(kindIDs()))
+	case d.Kind != "" && d.Behaviour != nil:
+		c.wrong(path+".behaviour", "it does what its kind does", "leave one of the two out")
+	case d.Behaviour != nil:
 		_, problems := agent.New(agent.Params{Identity: c.scenario.identity(name, c.open), Behaviour: *d.Behaviour, Pace: max(d.Pace, 0)})
 		for _, p := range problems {
 			c.wrong(path+".behaviour."+p.Path, p.What, p.Todo)
@@ -223,8 +228,8 @@ func (c *checker) step(path string, s Step, depth int) {
 	default:
 		name := reflect.ValueOf(s).FieldByNameFunc(func(field string) bool { return strings.EqualFold(field, verb) }).String()
 		c.known(path, name)
-		if verb == "start" && c.scenario.Devices[name].Behaviour == nil {
-			c.wrong(path, "the device has no behaviour", "give it one, or use connect")
+		if verb == "start" && c.scenario.Devices[name].behaviour() == nil {
+			c.wrong(path, "the device has no behaviour", "give it one or a kind, or use connect")
 		}
 	}
 }

@@ -41,46 +41,54 @@ func (m Mistake) Error() string {
 
 // Parse reads a scenario strictly: unknown and doubled names are mistakes. It checks everything that can be known before playing, so that a scenario
 // with a mistake never starts half. open reads files that telemetry names; nil: there are none.
-func Parse(content []byte, open func(name string) ([]byte, error)) (s *Scenario, mistakes []Mistake) {
+func Parse(content []byte, open func(name string) ([]byte, error)) (*Scenario, []Mistake) {
+	s := new(Scenario)
+	check := func() []Mistake {
+		c := &checker{scenario: s, open: open}
+		c.check()
+		return c.mistakes
+	}
+	if mistakes := parse(content, s, check); len(mistakes) > 0 {
+		return nil, mistakes
+	}
+	return s, nil
+}
+
+// parse reads a file into a pointer to a struct, and checks what is in it then.
+func parse(content []byte, into any, check func() []Mistake) (mistakes []Mistake) {
 	defer func() {
 		if r := recover(); r != nil { // the YAML library does that over some files that are not YAML
-			s, mistakes = nil, []Mistake{{What: "the file cannot be understood", Todo: "check that every name has a value, and that lists and braces are closed"}}
+			mistakes = []Mistake{{What: "the file cannot be understood", Todo: "check that every name has a value, and that lists and braces are closed"}}
 		}
 	}()
 	if len(content) > MaxBytes {
-		return nil, []Mistake{{What: fmt.Sprintf("the file has %d bytes", len(content)), Todo: fmt.Sprintf("a scenario has at most %d", MaxBytes)}}
+		return []Mistake{{What: fmt.Sprintf("the file has %d bytes", len(content)), Todo: fmt.Sprintf("it may have at most %d", MaxBytes)}}
 	}
 	file, err := parser.ParseBytes(content, 0)
 	if err != nil {
-		return nil, []Mistake{mistakeOf(err)}
+		return []Mistake{mistakeOf(err)}
 	}
 	if len(file.Docs) != 1 || file.Docs[0].Body == nil {
-		return nil, []Mistake{{What: fmt.Sprintf("there are %d documents in it", len(file.Docs)), Todo: "write one scenario in a file"}}
+		return []Mistake{{What: fmt.Sprintf("there are %d documents in it", len(file.Docs)), Todo: "write one in a file"}}
 	}
 	root := file.Docs[0].Body
 	if bad := findAlias(root); bad != nil {
 		at := bad.GetToken().Position
-		return nil, []Mistake{{Line: at.Line, Column: at.Column, What: "anchors and aliases are not taken", Todo: "write it out, or use repeat"}}
+		return []Mistake{{Line: at.Line, Column: at.Column, What: "anchors and aliases are not taken", Todo: "write it out, or use repeat"}}
 	}
 	form := new(former)
-	form.value(root, reflect.TypeFor[Scenario](), fact{}, "")
+	form.value(root, reflect.TypeOf(into), fact{}, "")
 	if len(form.mistakes) > 0 {
-		return nil, form.mistakes
+		return form.mistakes
 	}
-	s = new(Scenario)
-	if err := yaml.NodeToValue(root, s, yaml.Strict()); err != nil {
-		return nil, []Mistake{mistakeOf(err)}
+	if err := yaml.NodeToValue(root, into, yaml.Strict()); err != nil {
+		return []Mistake{mistakeOf(err)}
 	}
-	c := &checker{scenario: s, open: open}
-	c.check()
-	for i := range c.mistakes {
-		m := &c.mistakes[i]
-		m.Line, m.Column = locate(root, m.Path)
+	mistakes = check()
+	for i := range mistakes {
+		mistakes[i].Line, mistakes[i].Column = locate(root, mistakes[i].Path)
 	}
-	if len(c.mistakes) > 0 {
-		return nil, c.mistakes
-	}
-	return s, nil
+	return mistakes
 }
 
 // mistakeOf is an error of the YAML library.

@@ -47,6 +47,7 @@ const (
 // Device is a device of the story.
 type Device struct {
 	Name       string            `json:"name,omitempty" yaml:"name,omitempty"`             // on the gateway; the name that steps use
+	Kind       string            `json:"kind,omitempty" yaml:"kind,omitempty"`             // a ready-made behaviour, of Kinds
 	Credential CredentialKind    `json:"credential,omitempty" yaml:"credential,omitempty"` // key
 	Like       string            `json:"like,omitempty" yaml:"like,omitempty"`             // uses the credential of this other device: the same identity on two boards
 	Disabled   bool              `json:"disabled,omitempty" yaml:"disabled,omitempty"`

@@ -69,6 +69,9 @@ func namesOf(t reflect.Type) (names []string) {
 
 func nameOf(f reflect.StructField) string {
 	name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+	if name == "-" {
+		return ""
+	}
 	return name
 }
 

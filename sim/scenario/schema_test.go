@@ -51,6 +51,7 @@ func TestEveryNameIsDescribedAndNothingElse(t *testing.T) {
 		}
 	}
 	visit(reflect.TypeFor[Scenario]())
+	visit(reflect.TypeFor[Kind]())
 	assert.Empty(t, slices.Sorted(maps.Keys(left)), "facts of names that there are not")
 }
 
