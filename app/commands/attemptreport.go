@@ -9,6 +9,7 @@ import (
 
 	"gatehouse/app/client"
 	"gatehouse/app/report"
+	"gatehouse/app/words"
 	"gatehouse/gateway/attempt"
 	"gatehouse/gateway/inspect"
 )
@@ -124,7 +125,7 @@ func (p *attemptPackets) Run(to streams) error {
 		var out strings.Builder
 		for _, l := range lines {
 			if p.Format != "json" && !c.json {
-				out.WriteString(l.Text(p.Payloads) + "\n")
+				out.WriteString(words.Packet(l, p.Payloads) + "\n")
 				continue
 			}
 			text, err := l.JSONLine(p.Payloads)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"gatehouse/app/words"
+	"gatehouse/gateway/diagnosis"
 	"gatehouse/gateway/inspect"
 )
 
@@ -88,7 +89,8 @@ func compared(line func(string, ...any), c *comparison) {
 		case r.Same:
 			same = "same"
 		}
-		line("| %s | %s | %s | %s |", prose(words.RowName(r.Name)), cell(r.Presented), cell(r.Enrolled), same)
+		presented, enrolled := words.RowValues(diagnosis.Row{Name: r.Name, Presented: r.Presented, Enrolled: r.Enrolled})
+		line("| %s | %s | %s | %s |", prose(words.RowName(r.Name)), cell(presented), cell(enrolled), same)
 	}
 }
 

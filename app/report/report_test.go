@@ -276,3 +276,12 @@ func outsideOfCode(line string) string {
 	}
 	return out.String()
 }
+
+// TestARowOfSecretsSaysWhatWasCompared: a secret is never kept, so a bare dash beside it would look like a gap.
+func TestARowOfSecretsSaysWhatWasCompared(t *testing.T) {
+	s := refused()
+	s.Comparison.Rows = append(s.Comparison.Rows, diagnosis.Row{Name: "secret", Presented: "differs", Known: true})
+	if text := Markdown(s); !strings.Contains(text, "does not match") || !strings.Contains(text, "kept as a salted hash") {
+		t.Error(text)
+	}
+}

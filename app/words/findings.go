@@ -39,6 +39,15 @@ var findingWords = map[cause.ID]sentence{
 	},
 }
 
+// codeSays is what the contract means by a code, as evidence that it was not heeded.
+var codeSays = map[attempt.Code]string{
+	1: "The code says that only MQTT 3.1 and 3.1.1 can succeed.",
+	2: "The code says that only another credential can succeed.",
+	3: "The code asks to wait longer before each try.",
+	4: "The code says that no further try with this credential can succeed.",
+	5: "The code says that no try can succeed before the device is enabled and deployed.",
+}
+
 // FoundWords is a finding in words.
 type FoundWords struct {
 	Title    string // "Two connections fight over thermostat-7"
@@ -111,7 +120,7 @@ func findingFiller(f finding.Finding) *strings.Replacer {
 	n, _ := strconv.Atoi(f.Fact("code"))
 	failure := sentences[cause.ID(f.Fact("cause"))]
 	return strings.NewReplacer("{device}", device, "{times}", f.Fact("times"), "{interval}", took(f.Fact("interval")), "{code}", f.Fact("code"), "{from}", from,
-		"{likely}", likelyWords[f.Fact("likely")], "{retry}", Retry(attempt.Code(n)), "{failure}", plain(failure.cause), "{failureadvice}", plain(failure.advice),
+		"{likely}", likelyWords[f.Fact("likely")], "{retry}", codeSays[attempt.Code(n)], "{failure}", plain(failure.cause), "{failureadvice}", plain(failure.advice),
 		"{not_after}", day(f.Fact("not_after")))
 }
 

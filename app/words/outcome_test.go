@@ -106,6 +106,9 @@ func TestFindingsAreSaid(t *testing.T) {
 	if got.Title != "The device at 192.0.2.7 ignores code 4" || !strings.HasPrefix(got.Evidence, "The device at 192.0.2.7 was refused with code 4 and tried again with the same credential 7 times in a minute, one time every 5.0 s.") {
 		t.Errorf("%+v", got)
 	}
+	if strings.Contains(got.Evidence, "Do not") || !strings.HasSuffix(got.Evidence, "no further try with this credential can succeed.") {
+		t.Errorf("evidence tells what to do: %q", got.Evidence)
+	}
 	f = finding.Finding{Kind: cause.WeakKey, Count: 2, DeviceName: "lamp"}
 	if got = Finding(f); got.Title != "Weak key" || got.Evidence != "An RSA key of less than 2048 bits; P-256 is safer and lighter. Seen on 2 connections of lamp." || got.Advice == "" {
 		t.Errorf("%+v", got)

@@ -3,9 +3,7 @@ package inspect
 import (
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -96,30 +94,6 @@ func (l Line) JSONLine(payloads bool) ([]byte, error) {
 		e.Fields = append(e.Fields, exportedField{f.Name, f.Shown(payloads), f.Offset, f.Length, f.Depth})
 	}
 	return json.Marshal(e)
-}
-
-// Text is a packet for people: a head, its fields with their offsets, and a hex dump as Blank has it.
-func (l Line) Text(payloads bool) string {
-	way := "from the device"
-	if l.Outbound {
-		way = "to the device"
-	}
-	var out strings.Builder
-	fmt.Fprintf(&out, "#%d  +%.3f ms  %s  %s\n", l.Index+1, float64(l.Offset)/float64(time.Millisecond), way, l.Packet.Summary)
-	if l.Packet.Problem != "" {
-		fmt.Fprintf(&out, "  malformed at byte %d: %s\n", l.Packet.ProblemAt, l.Packet.Problem)
-	}
-	if l.Packet.Truncated {
-		fmt.Fprintf(&out, "  %d of %d bytes are kept\n", len(l.Bytes), l.Length)
-	}
-	for _, f := range l.Packet.Fields {
-		name := strings.Repeat("  ", f.Depth) + f.Name
-		fmt.Fprintf(&out, "  %5d %5d  %-28s  %s\n", f.Offset, f.Length, name, f.Shown(payloads))
-	}
-	for line := range strings.Lines(HexDump(l.Blank(payloads), 16)) {
-		out.WriteString("  " + line)
-	}
-	return out.String()
 }
 
 // Raw is the bytes of all packets of one direction, one after another as they were on the wire, as far as they were

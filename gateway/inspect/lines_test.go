@@ -200,7 +200,7 @@ func TestAnExportHoldsNoSecretAndNoPayloadUnasked(t *testing.T) {
 				t.Fatal(err)
 			}
 			out.Write(text)
-			out.WriteString(l.Text(payloads))
+			out.WriteString(HexDump(l.Blank(payloads), 16))
 		}
 		out.Write(Raw(Lines(a), true, payloads))
 		out.Write(Raw(Lines(a), false, payloads))

@@ -11,6 +11,7 @@ import (
 	"fyne.io/fyne/v2/container"
 
 	"gatehouse/app/desktop/kit"
+	"gatehouse/app/words"
 	"gatehouse/gateway/inspect"
 )
 
@@ -160,7 +161,7 @@ func (p *packets) exports() []*fyne.MenuItem {
 		})
 	}
 	text := func(payloads bool) func(inspect.Line) ([]byte, error) {
-		return func(l inspect.Line) ([]byte, error) { return []byte(l.Text(payloads)), nil }
+		return func(l inspect.Line) ([]byte, error) { return []byte(words.Packet(l, payloads)), nil }
 	}
 	lines := func(payloads bool) func(inspect.Line) ([]byte, error) {
 		return func(l inspect.Line) ([]byte, error) { return l.JSONLine(payloads) }
@@ -286,7 +287,7 @@ func (p *packet) payloadText() string {
 
 func (p *packet) copied() string {
 	if p.onScreen == asFields {
-		return p.line.Text(true)
+		return words.Packet(p.line, true)
 	}
 	return p.payloadText()
 }
