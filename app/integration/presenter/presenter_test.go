@@ -20,6 +20,7 @@ import (
 	"gatehouse/app/desktop/kit"
 	"gatehouse/app/desktop/shell"
 	"gatehouse/app/desktop/shelltest"
+	"gatehouse/app/desktop/wizard"
 	"gatehouse/app/integration/planted"
 	"gatehouse/app/onboard"
 	"gatehouse/app/onboard/onboardtest"
@@ -168,4 +169,68 @@ func (s *stage) tabs(sh *shelltest.Shell, screen shell.Screen, key string, label
 		shown.WriteString(texts(screen.Content()))
 	}
 	return shown.String()
+}
+
+// TestPresenterModeIsWhatHidesASecretThatIsShownOnce makes a key where the window shows its secret: on a device's page, and in the
+// wizard with its snippets. Without presenter mode the secret must be found, else the search finds nothing.
+func TestPresenterModeIsWhatHidesASecretThatIsShownOnce(t *testing.T) {
+	for _, presenting := range []bool{false, true} {
+		s := newStage(t)
+		s.all(5)
+		sh := screentest.New(t)
+		sh.Masked = presenting
+		g := s.gateway
+		endpoint := func() onboard.Endpoint {
+			at := g.Status()
+			return onboard.Endpoint{Listening: true, Host: at.Host, Port: at.Port, RootPath: at.RootPath, RootPEM: g.RootPEM()}
+		}
+		bench := onboard.NewBench(onboard.BenchParams{Registry: g.Registry(), Vault: s.vault, Endpoint: endpoint, NewPlayer: func() onboard.Player { return &onboardtest.Player{} }})
+		remedies := func(attempt.Attempt) (remedy.Remedy, bool) { return remedy.Remedy{}, false }
+		copied := "Copy"
+		if presenting {
+			copied = "Copy with secret"
+		}
+		look := func(where, what, secret string, o fyne.CanvasObject) {
+			t.Helper()
+			s.Add(what, secret)
+			shown := texts(o)
+			if !strings.Contains(shown, "board") && !strings.Contains(shown, "lamp") {
+				t.Fatalf("%s shows no device:\n%s", where, shown)
+			}
+			if held := s.Held([]byte(strings.Join(strings.Fields(shown), "")), what); held == presenting {
+				t.Errorf("presenter mode %v, and it is %v that %s shows %s:\n%s", presenting, held, where, what, shown)
+			}
+		}
+
+		place := devices.New(devices.Params{Shell: sh, Registry: g.Registry(), Attempts: g.Attempts(), Bench: bench, Endpoint: endpoint, Remedy: remedies})
+		screentest.Put(sh, place.Content())
+		shelltest.Tick(place)
+		place.Show(s.device.SID)
+		shelltest.Tick(place)
+		place.(interface{ NewKey(string) }).NewKey(s.device.SID)
+		shelltest.Tick(place)
+		screentest.Press(t, place.Content(), copied)
+		look("the panel of a new key", "the secret of a new key", sh.Copied[len(sh.Copied)-1][1], place.Content())
+
+		w := wizard.New(wizard.Params{
+			Shell: sh, Registry: g.Registry(), Attempts: g.Attempts(), Bench: bench, Endpoint: endpoint, Remedy: remedies,
+			OnDone: func(string) {}, OnCancel: func() {},
+		})
+		screentest.Put(sh, w.Content())
+		shelltest.Each(w.Content(), func(o fyne.CanvasObject) {
+			if entry, ok := o.(interface {
+				fyne.Focusable
+				SetText(string)
+			}); ok {
+				entry.SetText("board")
+			}
+		})
+		for _, label := range []string{"Next", "Generate a key", "Next", "Create board", "Secret", copied} {
+			screentest.Press(t, w.Content(), label)
+		}
+		secret := sh.Copied[len(sh.Copied)-1][1]
+		look("the wizard's secret", "the secret of the wizard", secret, w.Content())
+		screentest.Press(t, w.Content(), "mosquitto_pub")
+		look("the wizard's snippet", "the secret of the wizard", secret, w.Content())
+	}
 }
