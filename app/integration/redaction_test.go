@@ -221,6 +221,10 @@ func TestNoOutputHoldsASecret(t *testing.T) {
 	l.say(nil, packet(key(keySID, l.Text("a password in the clear"))))
 	web := "GET /x HTTP/1.1\r\nHost: h\r\nAuthorization: Basic " + l.Text("an authorization in the clear") + "\r\n\r\n"
 	l.say(nil, []byte(web))
+	l.say(nil, []byte(l.Text("a secret in the clear, of no protocol")))
+	l.say(nil, []byte("\x10"+l.Text("a secret in the clear, after a byte of MQTT")))
+	l.say(nil, []byte("GET /"+l.Text("a path in the clear")+" HTTP/1.1\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: mqtt, "+l.Bare("a token beside a protocol")+"\r\n\r\n"))
+	l.say(anyTLS, []byte("GET /"+l.Text("a path over TLS")+" HTTP/1.1\r\nUpgrade: websocket\r\nCookie: "+l.Text("a cookie over TLS")+"\r\n\r\n"))
 	l.say(anyTLS, []byte("POST / HTTP/1.1\r\nAuthorization: Bearer "+l.Text("an authorization over TLS")+"\r\n\r\n"))
 	l.said()
 	l.overHTTP()
