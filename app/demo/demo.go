@@ -1,36 +1,39 @@
-// Package demo shows what the gateway does when nobody has a device at hand: a small fleet of virtual devices that
-// connect, talk, and are refused, each for a reason of its own. The fleet is named gatehouse-demo and is removed at the end.
+// Package demo shows what the gateway does when nobody has a device at hand: a fleet of twelve virtual devices that live by themselves, talk, follow documents, and
+// are refused, each for a reason of its own. Fleet and Sync service are named gatehouse-demo and are removed at the end.
 package demo
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
-	"math/rand/v2"
+	"sync"
 	"time"
 
 	"gatehouse/gateway"
 	"gatehouse/gateway/credential"
+	"gatehouse/gateway/objects"
 	"gatehouse/gateway/registry"
 	"gatehouse/sim"
+	"gatehouse/sim/agent"
+	"gatehouse/sim/scenario"
+	"gatehouse/sim/telemetry"
 )
 
-// FleetName is the unique name of the demo’s fleet, so that no fleet of the user’s is mistaken for it.
+// FleetName is the unique name of the demo’s fleet and service, so that nothing of the user’s is mistaken for it.
 const FleetName = "gatehouse-demo"
 
 // Params say which gateway is shown, and how fast.
 type Params struct {
 	Gateway *gateway.Gateway
-	// Pace is the time between two events; 0 stands for 1.5 s.
-	Pace time.Duration
+	// Pace is how fast the devices’ time passes, and how often documents change; 0 stands for 4: a report that is due every ten seconds comes every 2.5.
+	Pace float64
 }
 
 // Run shows the demo until ctx ends, and then removes its fleet. A fleet that an earlier run had to leave is removed
 // first.
 func Run(ctx context.Context, p Params) error {
-	if p.Pace == 0 {
-		p.Pace = 1500 * time.Millisecond
+	if p.Pace <= 0 {
+		p.Pace = 4
 	}
 	d := &demo{gateway: p.Gateway, registry: p.Gateway.Registry(), pace: p.Pace}
 	if err := d.remove(ctx); err != nil {
@@ -47,56 +50,74 @@ func Run(ctx context.Context, p Params) error {
 		}
 		return err
 	}
-	defer d.disconnect()
-	return d.play(ctx)
+	d.play(ctx)
+	return nil
 }
 
 // demo is one run.
 type demo struct {
 	gateway  *gateway.Gateway
 	registry *registry.Registry
-	pace     time.Duration
+	pace     float64
 	fleet    string
-	actors   []*actor
+	service  string
+	boards   []board
 }
 
-// actor is a device of the demo and how it behaves.
-type actor struct {
-	name    string
-	device  *sim.Device
-	options sim.Options
-	talks   bool // publishes while it is connected
-	refused bool // tries again now and then, in vain
+// board is one virtual device with its identity. Two boards can have one.
+type board struct {
+	kind     string
+	identity telemetry.Device
+	options  sim.Options
+	refused  bool
 }
 
-// role is what an actor is cast as.
+// role is what a device of the demo is cast as.
 type role struct {
-	name        string
+	name, kind  string
 	certificate bool
 	disabled    bool
 	undeployed  bool
-	wrongSecret bool
+	revoked     bool // its key
+	twice       bool // a second board has its key
 	protocol    int
 }
 
 var roles = []role{
-	{name: "lamp-kitchen", certificate: true},
-	{name: "thermostat-4"},
-	{name: "meter-1"},
-	{name: "door-front", certificate: true},
-	{name: "sensor-roof", undeployed: true},
-	{name: "thermostat-7", disabled: true},
-	{name: "meter-3", wrongSecret: true},
-	{name: "board-new", protocol: sim.MQTT5},
+	{name: "lamp-kitchen", kind: "lamp", certificate: true},
+	{name: "lamp-hall", kind: "lamp"},
+	{name: "button-hall", kind: "button"},
+	{name: "thermostat-4", kind: "thermostat"},
+	{name: "thermostat-5", kind: "thermostat", certificate: true},
+	{name: "meter-1", kind: "meter"},
+	{name: "door-front", kind: "lock", certificate: true},
+	{name: "meter-garage", kind: "meter", twice: true},
+	{name: "thermostat-7", kind: "thermostat", disabled: true},
+	{name: "sensor-roof", kind: "thermostat", undeployed: true},
+	{name: "meter-3", kind: "meter", revoked: true},
+	{name: "board-new", kind: "lamp", protocol: sim.MQTT5},
 }
 
-// build registers the fleet and its devices.
+// build registers the fleet and its devices, with the documents that they follow.
 func (d *demo) build(ctx context.Context) error {
+	service, err := d.registry.CreateService(ctx, FleetName, "Demo fleet")
+	if err != nil {
+		return fmt.Errorf("demo fleet: %w", err)
+	}
+	d.service = service.SID
+	for name, content := range map[string]string{"BoardLED": `{"led":"OFF"}`, "Heating": `{"target":21}`} {
+		if _, err := d.gateway.Objects().Create(ctx, objects.System(), d.service, objects.Document, objects.NewObject{UniqueName: name, Data: []byte(content)}); err != nil {
+			return fmt.Errorf("demo fleet: %w", err)
+		}
+	}
 	fleet, err := d.registry.CreateFleet(ctx, FleetName, "Demo fleet")
 	if err != nil {
 		return fmt.Errorf("demo fleet: %w", err)
 	}
 	d.fleet = fleet.SID
+	if _, err := d.registry.UpdateDeployment(ctx, fleet.DefaultDeploymentSID, nil, &d.service); err != nil {
+		return fmt.Errorf("demo fleet: %w", err)
+	}
 	for _, r := range roles {
 		if err := d.cast(ctx, r); err != nil {
 			return fmt.Errorf("%s: %w", r.name, err)
@@ -114,77 +135,98 @@ func (d *demo) cast(ctx context.Context, r role) error {
 	if err != nil {
 		return err
 	}
-	a := &actor{name: r.name, device: sim.NewDevice(sim.Params{})}
-	a.options = sim.Options{
-		URL: d.gateway.Status().URL, RootPEM: d.gateway.RootPEM(), Protocol: r.protocol, ClientID: r.name, WrongSecret: r.wrongSecret,
+	b := board{
+		kind: r.kind, identity: telemetry.Device{Name: r.name, SID: device.SID}, options: sim.Options{Protocol: r.protocol, ClientID: r.name},
+		refused: r.disabled || r.undeployed || r.revoked || r.protocol == sim.MQTT5,
 	}
-	a.refused = r.disabled || r.undeployed || r.wrongSecret || r.protocol == sim.MQTT5
-	a.talks = !a.refused
-	if r.certificate {
-		made, err := credential.GenerateP256(r.name, time.Now())
-		if err != nil {
-			return err
-		}
-		if _, err := d.registry.ImportCertificate(ctx, d.fleet, device.SID, r.name, made.CertPEM); err != nil {
-			return err
-		}
-		a.options.Credential = sim.Credential{CertPEM: made.CertPEM, KeyPEM: made.KeyPEM}
-	} else {
-		key, secret, err := d.registry.CreateKey(ctx, d.fleet, device.SID, r.name)
-		if err != nil {
-			return err
-		}
-		a.options.Credential = sim.Credential{KeySID: key.SID, Secret: secret}
+	if b.options.Credential, err = d.credential(ctx, r, device.SID); err != nil {
+		return err
 	}
-	d.actors = append(d.actors, a)
+	d.boards = append(d.boards, b)
+	if r.twice {
+		b.options.ClientID += "-copy"
+		d.boards = append(d.boards, b)
+	}
 	return nil
 }
 
-// play lets one actor after the other act, until ctx ends.
-func (d *demo) play(ctx context.Context) error {
-	for turn := 0; ; turn++ {
-		a := d.actors[turn%len(d.actors)]
-		d.act(ctx, a, turn)
-		for _, other := range d.actors {
-			if other.talks && other.device.State().Connected {
-				other.say(ctx, turn)
-			}
+func (d *demo) credential(ctx context.Context, r role, deviceSID string) (sim.Credential, error) {
+	if r.certificate {
+		made, err := credential.GenerateP256(r.name, time.Now())
+		if err != nil {
+			return sim.Credential{}, err
 		}
+		_, err = d.registry.ImportCertificate(ctx, d.fleet, deviceSID, r.name, made.CertPEM)
+		return sim.Credential{CertPEM: made.CertPEM, KeyPEM: made.KeyPEM}, err
+	}
+	key, secret, err := d.registry.CreateKey(ctx, d.fleet, deviceSID, r.name)
+	if err == nil && r.revoked {
+		err = d.registry.DeleteKey(ctx, key.SID)
+	}
+	return sim.Credential{KeySID: key.SID, Secret: secret}, err
+}
+
+// Waits of devices that do not do as they should, so that there is something to see.
+const (
+	retryRefused = 12 * time.Second
+	retryLost    = 4 * time.Second
+)
+
+// play lets all devices live until ctx ends. When the user moves the gateway, they start anew where it is.
+func (d *demo) play(ctx context.Context) {
+	for ctx.Err() == nil {
+		url := d.gateway.Status().URL
+		here, leave := context.WithCancel(ctx)
+		var cast sync.WaitGroup
+		for _, b := range d.boards {
+			cast.Go(func() { d.live(here, b, url) })
+		}
+		d.conduct(here, url)
+		leave()
+		cast.Wait()
+	}
+}
+
+// live runs one board.
+func (d *demo) live(ctx context.Context, b board, url string) {
+	kind, _ := scenario.KindOf(b.kind)
+	behaviour := kind.Behaviour
+	behaviour.Reconnect = agent.Policy{Disobey: []int{-1}, DisobeyEvery: telemetry.Duration(retryLost)}
+	if b.refused {
+		behaviour.Reconnect = agent.Policy{Disobey: []int{-1, 1, 2, 4, 5}, DisobeyEvery: telemetry.Duration(retryRefused)}
+	}
+	o := b.options
+	o.URL, o.RootPEM = url, d.gateway.RootPEM()
+	a, problems := agent.New(agent.Params{Options: o, Identity: b.identity, Behaviour: behaviour, Pace: d.pace})
+	if len(problems) > 0 { // the kinds that come with the program have none
+		return
+	}
+	_ = a.Run(ctx) // a refusal shows in the gateway
+}
+
+// conduct changes the documents now and then, until ctx ends or the gateway has moved.
+func (d *demo) conduct(ctx context.Context, url string) {
+	tick := time.NewTicker(max(time.Duration(float64(8*time.Second)/d.pace), 10*time.Millisecond))
+	defer tick.Stop()
+	for turn := 0; ; turn++ {
 		select {
 		case <-ctx.Done():
-			return nil
-		case <-time.After(d.pace):
+			return
+		case <-tick.C:
 		}
-	}
-}
-
-// act connects an actor. One that is connected goes and comes back now and then, so that its session is resumed.
-func (d *demo) act(ctx context.Context, a *actor, turn int) {
-	if a.device.State().Connected {
-		if rand.IntN(3) > 0 {
+		if now := d.gateway.Status().URL; now != url && now != "" {
 			return
 		}
-		a.device.Disconnect()
-	}
-	a.options.URL = d.gateway.Status().URL // the user may have moved the gateway
-	result := a.device.Connect(ctx, a.options)
-	if result.Err == nil && result.Code == 0 && a.talks {
-		_, _ = a.device.Subscribe(ctx, "demo/#", 1) // a lost connection shows in the gateway
-	}
-}
-
-func (a *actor) say(ctx context.Context, turn int) {
-	value := 21 + 3*math.Sin(float64(turn)/7+float64(len(a.name)))
-	_ = a.device.Publish(ctx, "demo/"+a.name, fmt.Appendf(nil, `{"value":%.2f}`, value), 1, false)
-}
-
-func (d *demo) disconnect() {
-	for _, a := range d.actors {
-		a.device.Disconnect()
+		name, content := "BoardLED", fmt.Sprintf(`{"led":%q}`, []string{"ON", "OFF"}[turn/2%2])
+		if turn%2 == 1 {
+			name, content = "Heating", fmt.Sprintf(`{"target":%d}`, 19+turn/2%5)
+		}
+		// What goes wrong while the gateway stops or the user removes the service concerns nobody.
+		_, _ = d.gateway.Objects().Update(ctx, objects.System(), d.service, objects.Document, name, objects.ObjectChange{Data: []byte(content)})
 	}
 }
 
-// remove deletes the demo's fleet with all that is in it.
+// remove deletes the demo's fleet and service with all that is in them.
 func (d *demo) remove(ctx context.Context) error {
 	for _, f := range d.registry.Fleets() {
 		if f.UniqueName != FleetName {
@@ -192,6 +234,14 @@ func (d *demo) remove(ctx context.Context) error {
 		}
 		if err := d.registry.DeleteFleet(ctx, f.SID); err != nil && !errors.Is(err, registry.ErrNotFound) {
 			return fmt.Errorf("demo fleet cannot be removed: %w", err)
+		}
+	}
+	for _, s := range d.registry.Services() {
+		if s.UniqueName != FleetName {
+			continue
+		}
+		if err := d.registry.DeleteService(ctx, s.SID); err != nil && !errors.Is(err, registry.ErrNotFound) {
+			return fmt.Errorf("demo service cannot be removed: %w", err)
 		}
 	}
 	return nil
