@@ -67,7 +67,9 @@ type grammar struct {
 
 	Attempt attemptCommands `cmd:"" help:"See why devices connect or are refused."`
 	Finding findingCommands `cmd:"" help:"See what several attempts show together."`
-	Sim     simCommands     `cmd:"" help:"Play scenarios with virtual devices."`
+	Sim     simCommands     `cmd:"" help:"Play scenarios with virtual devices, and run fleets of them."`
+
+	Ordinary ordinaryCommand `cmd:"" help:"Run an ordinary MQTT broker beside the gateway."`
 
 	Version kong.VersionFlag `short:"v" help:"Print the version."`
 }
