@@ -11,6 +11,8 @@ import (
 	"encoding/pem"
 	"io"
 	"math/big"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -154,6 +156,24 @@ var reports = []row{
 	{cause: cause.MessageRefused, how: "PUBLISH of half a JSON object to a document", short: "Message refused", provoke: func(w *world) seen {
 		return w.reported(cause.MessageRefused, publish("sync/docs/broken", `{"a":`))
 	}},
+	{cause: cause.TooManySubscriptions, how: "SUBSCRIBE to 10 001 filters", short: "Subscription refused", provoke: func(w *world) seen {
+		var filters []wire.Subscription
+		for i := range 10_001 {
+			filters = append(filters, wire.Subscription{Filter: "f/" + strconv.Itoa(i)})
+		}
+		var packets [][]byte
+		for some := range slices.Chunk(filters, 1000) {
+			packets = append(packets, wire.AppendSubscribe(nil, 1, some...))
+		}
+		return w.reported(cause.TooManySubscriptions, packets...)
+	}},
+	{cause: cause.NotRetained, how: "The 10 001st retained message of a service", short: "Message not retained", settings: &gateway.Settings{}, provoke: func(w *world) seen {
+		var packets []byte
+		for i := range 10_001 {
+			packets = wire.AppendPublish(packets, wire.Message{Topic: "kept/" + strconv.Itoa(i), Payload: []byte("x"), Retain: true})
+		}
+		return w.reported(cause.NotRetained, packets)
+	}},
 	{
 		cause: cause.SessionDiscarded, how: "More messages wait for an absent device than its session may hold", short: "Session discarded",
 		settings: &gateway.Settings{Limits: gateway.Limits{SessionMessages: 3}}, provoke: func(w *world) seen {
@@ -251,6 +271,7 @@ var ends = []row{
 	{cause: cause.GatewayStopped, how: "The gateway is stopped", settings: &gateway.Settings{}, provoke: func(w *world) seen {
 		return w.ending(cause.GatewayStopped, func(*tls.Conn) { w.stop() })
 	}},
+	{cause: cause.GatewayDied, how: "kill -9 while a device is connected", settings: &gateway.Settings{}, provoke: killed},
 	{cause: cause.DeviceDisabled, how: "A connected device is disabled", provoke: func(w *world) seen {
 		return w.ending(cause.DeviceDisabled, func(*tls.Conn) { w.change(registry.DeviceChange{Enabled: new(false)}) })
 	}},

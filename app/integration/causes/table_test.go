@@ -44,25 +44,19 @@ type row struct {
 
 // elsewhere are the causes that no client can provoke here, and where they are tested instead.
 var elsewhere = map[cause.ID]string{
-	cause.Maintenance:          "no state of the gateway sets it yet; gateway/listener asserts its code",
-	cause.StoreDown:            "the disk must fail: gateway/store fills one up, gateway/listener and gateway/broker assert the cause",
-	cause.NotRetained:          "it takes 10 000 retained messages: gateway/broker",
-	cause.TooManySubscriptions: "the limit is none of the settings: gateway/broker",
-	cause.WriteTimeout:         "it takes a minute of not reading: gateway/broker",
-	cause.InternalError:        "it takes a fault of the gateway: gateway/listener and gateway/broker provoke a panic",
-	cause.GatewayDied:          "it takes kill -9: gateway/attempt",
-	cause.SecretChanged:        "no key can get another secret yet: gateway/diagnosis",
-	cause.LabCode:              "a server of the lab gives it: gateway/lab",
-	cause.LabClosed:            "a server of the lab does it: gateway/lab",
-	cause.LabNotValidated:      "a server of the lab tells it: gateway/lab",
-	cause.NameNotSent:          "the gateway must be reached by an address that its certificate lacks: gateway/listener",
-	cause.NotRecorded:          "records of the first releases only: gateway/diagnosis",
+	cause.Maintenance:   "no state of the gateway sets it yet; gateway/listener asserts its code",
+	cause.StoreDown:     "the disk must fail: gateway/store fills one up, gateway/listener and gateway/broker assert the cause",
+	cause.WriteTimeout:  "it takes a minute of not reading: gateway/broker",
+	cause.InternalError: "it takes a fault of the gateway: gateway/listener and gateway/broker provoke a panic",
+	cause.SecretChanged: "no key can get another secret yet: gateway/diagnosis",
+	cause.NameNotSent:   "the gateway must be reached by an address that its certificate lacks: gateway/listener",
+	cause.NotRecorded:   "records of the first releases only: gateway/diagnosis",
 }
 
 // table is all rows.
 func table() []row {
 	var all []row
-	for _, rows := range [][]row{codes, credentials, connections, warnings, reports, ends, findings, clues, comparisons, undecided} {
+	for _, rows := range [][]row{codes, credentials, connections, warnings, reports, ends, findings, clues, comparisons, undecided, lessons} {
 		all = append(all, rows...)
 	}
 	return all
