@@ -33,6 +33,9 @@ func (r Result) Reconnect(attempt int) (wait time.Duration, again bool) {
 	return Reconnect(-1, attempt)
 }
 
+// readAhead is enough for the packets that most devices get; longer ones are read past it.
+const readAhead = 512
+
 // connack is a server's answer to CONNECT.
 type connack struct {
 	packet  []byte
@@ -66,7 +69,7 @@ func (d *Device) greet(ctx context.Context, o Options, t target, r *Result) (*li
 	}
 	d.note("%s · %s · server certificate %q %s", r.TLSVersion, r.Suite, state.PeerCertificates[0].Subject.CommonName, judged)
 
-	l := &link{tls: secure, r: bufio.NewReader(secure), faults: o.Faults, remark: d.note}
+	l := &link{tls: secure, r: bufio.NewReaderSize(secure, readAhead), faults: o.Faults, remark: d.note}
 	l.note = func(outbound bool, packet []byte) { d.packet(outbound, packet, t.level) }
 	stop := context.AfterFunc(ctx, func() { _ = raw.SetDeadline(time.Unix(1, 0)) })
 	answer, err := l.connect(appendConnect(nil, o, t), t.level)

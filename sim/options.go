@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"gatehouse/sim/faults"
@@ -208,8 +209,7 @@ func (o Options) tlsConfig(host string) (*tls.Config, error) {
 		c.Time = func() time.Time { return time.Now().Add(o.ClockOff) }
 	}
 	if len(o.RootPEM) > 0 {
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(o.RootPEM) {
+		if c.RootCAs = rootPool(o.RootPEM); c.RootCAs == nil {
 			return nil, badOption("the root certificate cannot be read", "give the gateway's root as a PEM file")
 		}
 	}
@@ -224,6 +224,28 @@ func (o Options) tlsConfig(host string) (*tls.Config, error) {
 	// The certificate is sent whichever authorities the server names: what is chosen is what is tried.
 	c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
 	return c, nil
+}
+
+// lastPool is the pool that was made last: thousands of devices trust the same root, and each would keep its own copy.
+var lastPool atomic.Pointer[pool]
+
+// pool never changes once it is made.
+type pool struct {
+	pem   string
+	certs *x509.CertPool
+}
+
+// rootPool is the pool of the certificates of a PEM text; nil when it holds none.
+func rootPool(pem []byte) *x509.CertPool {
+	if p := lastPool.Load(); p != nil && p.pem == string(pem) {
+		return p.certs
+	}
+	certs := x509.NewCertPool()
+	if !certs.AppendCertsFromPEM(pem) {
+		return nil
+	}
+	lastPool.Store(&pool{string(pem), certs})
+	return certs
 }
 
 // wrongSecret is random text as long as the right secret, and never the right one.
