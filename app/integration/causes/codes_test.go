@@ -15,10 +15,8 @@ import (
 
 // codes are the ends with a CONNACK that do not hang on the credential.
 var codes = []row{
-	{cause: cause.Accepted, how: "A right key", short: "New session", provoke: func(w *world) seen {
-		c := w.session(w.connect())
-		w.send(c, wire.AppendEmpty(nil, wire.DISCONNECT))
-		return w.refusal(w.ended(c), cause.Accepted)
+	{cause: cause.Accepted, how: "Eclipse Paho with a right key", short: "New session", provoke: func(w *world) seen {
+		return w.refusal(w.saidToPaho(0, w.key.SID, w.secret), cause.Accepted)
 	}},
 	{cause: cause.MQTT5, how: "CONNECT with protocol level 5", short: "Device speaks MQTT 5", fix: "Copy the mosquitto option", provoke: func(w *world) seen {
 		c := w.connect()
@@ -69,13 +67,13 @@ var credentials = []row{
 		c.HasPassword, c.Password = false, nil
 		return w.refusal(w.refused(2, bytesOf(c)), cause.PasswordMissing)
 	}},
-	{cause: cause.UnknownKey, how: "A Key SID that does not exist", short: "Key KY41…9c is unknown", provoke: func(w *world) seen {
+	{cause: cause.UnknownKey, how: "Eclipse Paho with a Key SID that does not exist", short: "Key KY41…9c is unknown", provoke: func(w *world) seen {
 		user := sid.New(sid.Key)
 		w.mask(sid.Short(user), "KY41…9c")
-		return w.refusal(w.wrong(4, user, "0123456789abcdefABCDEF0123456789"), cause.UnknownKey)
+		return w.refusal(w.saidToPaho(4, user, "0123456789abcdefABCDEF0123456789"), cause.UnknownKey)
 	}},
-	{cause: cause.WrongSecret, how: "A password that is 32 letters and digits, but not the secret", short: "Wrong secret for KY41…9c", fix: "New key for thermostat-7", provoke: func(w *world) seen {
-		return w.refusal(w.wrong(4, w.key.SID, "0123456789abcdefABCDEF0123456789"), cause.WrongSecret)
+	{cause: cause.WrongSecret, how: "Eclipse Paho with a password that is 32 letters and digits, but not the secret", short: "Wrong secret for KY41…9c", fix: "New key for thermostat-7", provoke: func(w *world) seen {
+		return w.refusal(w.saidToPaho(4, w.key.SID, "0123456789abcdefABCDEF0123456789"), cause.WrongSecret)
 	}},
 	{cause: cause.UnknownCertificate, how: "A certificate that is not enrolled", short: "Certificate is not enrolled", fix: "Enrol this certificate for…", provoke: func(w *world) seen {
 		return w.refusal(w.refusedBy(4, bytesOf(wire.Connect{Clean: true}), w.presenting(w.identity("stranger", false))), cause.UnknownCertificate)
