@@ -87,12 +87,8 @@ func (c *simFleet) live(ctx context.Context, f *fleet.Fleet, show figures) error
 	show.provisioned(time.Since(began))
 	show.before = inUse()
 	if c.Duration > 0 {
-		ramp := c.Ramp
-		if ramp == 0 {
-			ramp = time.Duration(c.Devices) * time.Second / 250
-		}
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, ramp+c.Duration)
+		ctx, cancel = context.WithTimeout(ctx, f.Ramp()+c.Duration)
 		defer cancel()
 	}
 	var last fleet.Status

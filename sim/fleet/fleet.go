@@ -79,7 +79,7 @@ type Status struct {
 	Sent        uint64
 	Received    uint64
 	Skipped     uint64        // messages that were not sent, see agent.Status
-	Ramped      time.Duration // from the first start until as many as are connected now were, at most until the last newcomer
+	Ramped      time.Duration // from the first start until the most were connected, as a Status saw it
 }
 
 // Fleet is many devices. Provision and Run are called once each, in this order; the other methods from any goroutine.
@@ -180,6 +180,9 @@ func (f *Fleet) enter(s Stage) {
 	defer f.mu.Unlock()
 	f.stage = s
 }
+
+// Ramp is the time from the first device's start to the last one's, as it was given or chosen.
+func (f *Fleet) Ramp() time.Duration { return f.params.Ramp }
 
 // Run starts the devices over the ramp, and lets them live until ctx ends. All that it started has ended when it returns.
 func (f *Fleet) Run(ctx context.Context) error {
