@@ -30,7 +30,9 @@ func spent(b *testing.B) time.Duration {
 }
 
 // BenchmarkRecordingShare is how much of the gateway's processor time for a connect goes into its record: everything that is
-// written for one, over and over, beside what whole connects cost, in the same run.
+// written for one, over and over, beside what whole connects cost, in the same run. It is steady on a busy machine and is for
+// finding out which change made recording dearer; what recording costs in earnest, with all that follows in the background, is
+// for BenchmarkTimelineOverhead to say.
 func BenchmarkRecordingShare(b *testing.B) {
 	b.Run("key", func(b *testing.B) { benchmarkShare(b, func(w *world) identity { return w.withKey("bench") }) })
 	b.Run("certificate", func(b *testing.B) {
