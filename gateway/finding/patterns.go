@@ -35,7 +35,7 @@ func (l *Log) fight(a *attempt.Attempt) {
 	f := l.pattern(cause.TakeoverFight, a.DeviceSID, a, events)
 	parties := partiesOf(events)
 	f.finding.Parties = parties
-	f.facts(attempt.F("likely", likely(parties)), attempt.F("times", number(len(events))), attempt.F("interval", interval(events[0].at, e.at, len(events))))
+	f.facts(attempt.F("likely", likely(parties, events)), attempt.F("times", number(len(events))), attempt.F("interval", interval(events[0].at, e.at, len(events))))
 }
 
 // evicted is the connection that an attempt took over from.
@@ -75,7 +75,7 @@ func partiesOf(events []event) []Party {
 	return parties
 }
 
-func likely(parties []Party) string {
+func likely(parties []Party, events []event) string {
 	distinct := func(of func(Party) string) int {
 		var values []string
 		for _, p := range parties {
@@ -88,10 +88,23 @@ func likely(parties []Party) string {
 	switch {
 	case distinct(func(p Party) string { return p.CredentialSID }) > 1:
 		return LikelyTwoKeys
-	case distinct(func(p Party) string { return host(p.Remote) }) > 1, distinct(func(p Party) string { return p.ClientID }) > 1:
+	case distinct(func(p Party) string { return host(p.Remote) }) > 1, clientComesBack(events):
 		return LikelySameKey
 	}
 	return LikelyReconnect
+}
+
+// clientComesBack reports whether a client id returns after another one had taken its place. Many clients make up a new id for
+// each connection: ids that differ and never return tell nothing about how many boards there are.
+func clientComesBack(events []event) bool {
+	last := map[string]int{}
+	for n, e := range events {
+		if before, met := last[e.party.ClientID]; met && before < n-1 {
+			return true
+		}
+		last[e.party.ClientID] = n
+	}
+	return false
 }
 
 // storm: one device connects again and again, and is accepted. Facts: times, interval.

@@ -75,7 +75,7 @@ func (w *watches) add(p pattern, subject string, e event, window time.Duration, 
 	}
 	one.events = append(one.events, e)
 	from := max(0, len(one.events)-most)
-	for from < len(one.events) && e.at.Sub(one.events[from].at) > window {
+	for from < len(one.events) && e.at.Sub(one.events[from].at).Abs() > window { // also those of a clock that was set back since
 		from++
 	}
 	if from > 0 {
