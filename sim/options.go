@@ -254,13 +254,15 @@ func wrongSecret(right string) string {
 	if length == 0 {
 		length = 32
 	}
+	const letters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" // as a secret has them: only that it is wrong is to be wrong with it
 	for {
-		var b strings.Builder
-		for b.Len() < length {
-			b.WriteString(rand.Text())
+		wrong := make([]byte, length)
+		_, _ = rand.Read(wrong)
+		for i, b := range wrong {
+			wrong[i] = letters[int(b)%len(letters)]
 		}
-		if wrong := b.String()[:length]; wrong != right {
-			return wrong
+		if string(wrong) != right {
+			return string(wrong)
 		}
 	}
 }

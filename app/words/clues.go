@@ -25,8 +25,8 @@ var clueWords = map[cause.ID]sentence{
 		"Send the secret as it was shown, not encoded.",
 	},
 	cause.SecretCase: {
-		"Letter case of the secret is changed", "Right key, wrong secret: capital and small letters are not as they were shown.", "",
-		"Send the secret letter for letter; something turns it into one case.",
+		"Secret has letters of one case only", "Right key, wrong secret: what it sent has letters of one case only.", "Secrets made here have both.",
+		"Find out what turns the secret into one case, or whether it is the secret of another service.",
 	},
 	cause.SecretTooShort: {
 		"Secret is too short", "Right key, wrong secret: what it sent is shorter than a secret is.", "",

@@ -3,6 +3,7 @@ package words
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"gatehouse/gateway/attempt"
 	"gatehouse/gateway/cause"
@@ -54,7 +55,7 @@ var rowNames = map[string]string{
 // RowValues are what stands in a row of presented and enrolled, as people read it.
 func RowValues(r diagnosis.Row) (presented, enrolled string) {
 	if r.Name != "secret" {
-		return r.Presented, r.Enrolled
+		return instant(r.Presented), instant(r.Enrolled)
 	}
 	switch r.Presented {
 	case "matches":
@@ -63,6 +64,15 @@ func RowValues(r diagnosis.Row) (presented, enrolled string) {
 		return "does not match", "kept as a salted hash"
 	}
 	return "not known", "kept as a salted hash"
+}
+
+// instant is a time as people read it; any other text stays.
+func instant(text string) string {
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return text
+	}
+	return at.UTC().Format("2006-01-02 15:04:05 UTC")
 }
 
 // RowName is the name of a row of presented and enrolled.

@@ -125,3 +125,10 @@ func TestFindingsAreSaid(t *testing.T) {
 		}
 	}
 }
+
+func TestTimesOfAComparisonAreReadable(t *testing.T) {
+	presented, enrolled := RowValues(diagnosis.Row{Name: "not_after", Presented: "2026-03-01T12:00:00Z", Enrolled: "—"})
+	if presented != "2026-03-01 12:00:00 UTC" || enrolled != "—" {
+		t.Fatal(presented, enrolled)
+	}
+}

@@ -141,7 +141,7 @@ const (
 	SecretWhitespace  ID = "secret_whitespace"   // right but for white space, a line end or a NUL around it
 	SecretQuoted      ID = "secret_quoted"       // right but for quotation marks around it
 	SecretEncoded     ID = "secret_encoded"      // right once it is decoded: URL, base64, hexadecimal
-	SecretCase        ID = "secret_case"         // capital and small letters were changed
+	SecretCase        ID = "secret_case"         // it has capital or small letters only
 	SecretTooShort    ID = "secret_too_short"    // shorter than a secret is
 	SecretTooLong     ID = "secret_too_long"     // longer than a secret is
 	SecretOfOtherKey  ID = "secret_of_other_key" // right for another key

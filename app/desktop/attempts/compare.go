@@ -110,7 +110,7 @@ func line(name, left, right fyne.CanvasObject, end *kit.Button) fyne.CanvasObjec
 	if end != nil {
 		tail = kit.Sized(54, 0, kit.Down(0, end))
 	}
-	return container.NewBorder(nil, nil, kit.Sized(92, 0, name), tail, kit.Inset(0, 8, 0, 0, kit.Columns(10, []float32{1, 1}, left, right)))
+	return container.NewBorder(nil, nil, kit.Sized(114, 0, name), tail, kit.Inset(0, 8, 0, 0, kit.Columns(10, []float32{1, 1}, left, right)))
 }
 
 // wrapped lets long words, such as thumbprints, be wrapped in half a small window.

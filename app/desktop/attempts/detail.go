@@ -143,7 +143,7 @@ func newDetail(s *Screen) *detail {
 	d.column = kit.Down(4, d.found.Content(), d.timeline.Content())
 	d.scroll = container.NewVScroll(kit.Inset(8, 8, 8, 0, d.column))
 	d.compare, d.packets, d.raw = newComparison(d), newPackets(d), newRaw(d)
-	d.head = container.NewStack(d.tabs, kit.Across(8, kit.Spacer(), d.took, d.unfold))
+	d.head = container.New(headLayout{d.took}, d.tabs, container.NewClip(d.took), d.unfold)
 	d.body = container.NewBorder(kit.Down(6, d.verdict, d.head), nil, nil, nil,
 		container.NewStack(d.scroll, d.compare.content, d.packets.content, d.raw.content))
 	d.body.Hide()
@@ -320,6 +320,36 @@ func (s *Screen) lead(key string) {
 		return
 	}
 	s.Show(key)
+}
+
+// headLayout puts tabs to the left, and to the right how long it took and a button; the former only where there is room for it.
+type headLayout struct{ text fyne.CanvasObject }
+
+const headGap = 8
+
+func (h headLayout) Layout(o []fyne.CanvasObject, size fyne.Size) {
+	tabs, took, unfold := o[0], o[1], o[2]
+	tabs.Resize(size)
+	tabs.Move(fyne.NewPos(0, 0))
+	right := size.Width
+	if unfold.Visible() {
+		least := unfold.MinSize()
+		right -= least.Width
+		unfold.Resize(least)
+		unfold.Move(fyne.NewPos(right, (size.Height-least.Height)/2))
+		right -= headGap
+	}
+	least := h.text.MinSize()
+	if right-least.Width < tabs.MinSize().Width+headGap {
+		least.Width = 0 // its clip shows nothing then
+	}
+	took.Resize(least)
+	took.Move(fyne.NewPos(right-least.Width, (size.Height-least.Height)/2))
+}
+
+func (headLayout) MinSize(o []fyne.CanvasObject) fyne.Size {
+	least := o[0].MinSize()
+	return fyne.NewSize(least.Width, max(least.Height, o[2].MinSize().Height))
 }
 
 // took is how long it took until the verdict, or that it goes on.

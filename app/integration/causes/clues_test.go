@@ -40,7 +40,7 @@ var clues = []row{
 	sends(cause.SecretWhitespace, "The right secret after a space", "Secret begins with a space", newKey, 4, func(u, s string) (string, string) { return u, " " + s }),
 	sends(cause.SecretQuoted, "The right secret in quotation marks", "Secret is in quotation marks", newKey, 4, func(u, s string) (string, string) { return u, `"` + s + `"` }),
 	sends(cause.SecretEncoded, "The right secret in base64", "Secret is base64", newKey, 4, func(u, s string) (string, string) { return u, base64.StdEncoding.EncodeToString([]byte(s)) }),
-	sends(cause.SecretCase, "The right secret in capitals", "Letter case of the secret is changed", newKey, 4, func(u, s string) (string, string) { return u, strings.ToUpper(s) }),
+	sends(cause.SecretCase, "The right secret in capitals", "Secret has letters of one case only", newKey, 4, func(u, s string) (string, string) { return u, strings.ToUpper(s) }),
 	sends(cause.SecretTooShort, "The first 20 characters of the secret", "Secret is too short", newKey, 4, func(u, s string) (string, string) { return u, s[:20] }),
 	sends(cause.SecretTooLong, "The right secret with more after it", "Secret is too long", newKey, 4, func(u, s string) (string, string) { return u, s + ";x" }),
 	{cause: cause.SecretOfOtherKey, how: "The secret of the device’s other key", short: "Secret of another key", fix: copySID, provoke: func(w *world) seen {
