@@ -89,4 +89,20 @@ func Address(text string) (host string, port int, secure bool, err error) {
 	return t.host, t.port, !t.plain, nil
 }
 
+// Shown is a target as it may be printed or kept: a user name and a password, which people write before the host although they
+// have no place there, and a query are left out.
+func Shown(text string) string {
+	scheme := ""
+	if before, after, found := strings.Cut(text, "://"); found {
+		scheme, text = before+"://", after
+	}
+	if at := strings.LastIndexByte(text, '@'); at >= 0 {
+		text = "…" + text[at:]
+	}
+	if at := strings.IndexAny(text, "?#"); at >= 0 {
+		text = text[:at+1] + "…"
+	}
+	return scheme + text
+}
+
 var errNoAddress = errors.New("the name has no address")

@@ -87,7 +87,7 @@ func (c *checkCommand) check(ctx context.Context, to streams) error {
 		return c.printed(to.out, check.Run(ctx, options, nil))
 	}
 	printer := printerFor(to.out, os.Getenv)
-	printer.Target(visible(c.Address))
+	printer.Target(visible(check.Shown(c.Address)))
 	result := check.Run(ctx, options, printer.Step)
 	printer.Result(result)
 	return ended(result)
@@ -105,7 +105,7 @@ func (c *checkCommand) printed(to io.Writer, r check.Result) error {
 	document := struct {
 		Target string `json:"target"`
 		check.Result
-	}{c.Address, r}
+	}{check.Shown(c.Address), r}
 	text, err := json.MarshalIndent(document, "", "  ")
 	if err != nil {
 		return fmt.Errorf("the result cannot be written as JSON: %w", err)
