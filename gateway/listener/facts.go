@@ -7,6 +7,7 @@ import (
 	"crypto/sha1" //nolint:gosec // shown beside SHA-256, because older tools print it; nothing rests on it
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/pem"
 	"fmt"
@@ -23,14 +24,8 @@ import (
 // listed bounds how many entries of a peer's list are written out.
 const listed = 64
 
-func helloFacts(h *tls.ClientHelloInfo) []attempt.Fact {
-	facts := append(make([]attempt.Fact, 0, 10),
-		attempt.F("versions", join(h.SupportedVersions, versionName)),
-		attempt.F("suites", strconv.Itoa(countOf(h.CipherSuites))),
-		attempt.F("suite_names", join(h.CipherSuites, suiteName)),
-		attempt.F("groups", join(h.SupportedCurves, groupName)),
-		attempt.F("signatures", join(h.SignatureSchemes, signatureName)),
-	)
+func (o *offers) facts(h *tls.ClientHelloInfo) []attempt.Fact {
+	facts := append(make([]attempt.Fact, 0, 10), o.lists(h)...)
 	if h.ServerName != "" {
 		facts = append(facts, attempt.F("sni", h.ServerName))
 	}
@@ -44,6 +39,61 @@ func helloFacts(h *tls.ClientHelloInfo) []attempt.Fact {
 		facts = append(facts, attempt.F("post_quantum", "yes"))
 	}
 	return facts
+}
+
+// offers remembers what is said about the lists of a ClientHello, which are the same for all devices of a kind: to write them out is the
+// dearest part of recording a connect.
+type offers struct {
+	mu    sync.Mutex
+	known map[string][]attempt.Fact
+}
+
+// Bounds of what is remembered: hellos, and the bytes of the lists of one.
+const (
+	mostOffers   = 256
+	largestOffer = 1 << 10
+)
+
+// lists are the facts of the lists; the caller does not change them.
+func (o *offers) lists(h *tls.ClientHelloInfo) []attempt.Fact {
+	if 2*(len(h.SupportedVersions)+len(h.CipherSuites)+len(h.SupportedCurves)+len(h.SignatureSchemes)) > largestOffer {
+		return factsOfLists(h)
+	}
+	var room [largestOffer + 4*2]byte
+	key := appendList(room[:0], h.SupportedVersions)
+	key = appendList(key, h.CipherSuites)
+	key = appendList(key, h.SupportedCurves)
+	key = appendList(key, h.SignatureSchemes)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	facts, known := o.known[string(key)]
+	if !known {
+		facts = factsOfLists(h)
+		if o.known == nil || len(o.known) >= mostOffers { // those that are still about come back by themselves
+			o.known = map[string][]attempt.Fact{}
+		}
+		o.known[string(key)] = facts
+	}
+	return facts
+}
+
+// appendList appends a list with its length before it, so that no two different hellos are the same.
+func appendList[T ~uint16](b []byte, values []T) []byte {
+	b = binary.BigEndian.AppendUint16(b, uint16(len(values)))
+	for _, v := range values {
+		b = binary.BigEndian.AppendUint16(b, uint16(v))
+	}
+	return b
+}
+
+func factsOfLists(h *tls.ClientHelloInfo) []attempt.Fact {
+	return []attempt.Fact{
+		attempt.F("versions", join(h.SupportedVersions, versionName)),
+		attempt.F("suites", strconv.Itoa(countOf(h.CipherSuites))),
+		attempt.F("suite_names", join(h.CipherSuites, suiteName)),
+		attempt.F("groups", join(h.SupportedCurves, groupName)),
+		attempt.F("signatures", join(h.SignatureSchemes, signatureName)),
+	}
 }
 
 // ticketOf tells whether a device wants to go on with an earlier session ("resumes", TLS 1.3), or could ("understood", TLS 1.2).

@@ -43,7 +43,7 @@ func (a *arrival) recordHello(hello *tls.ClientHelloInfo, state attempt.State, a
 	if a.serverName != "" {
 		a.rec.Identify(func(at *attempt.Attempt) { at.ServerName = a.serverName })
 	}
-	a.rec.Step(attempt.ClientHello, state, append(helloFacts(hello), also...)...)
+	a.rec.Step(attempt.ClientHello, state, append(a.l.offers.facts(hello), also...)...)
 }
 
 // recordUnreadHello records a ClientHello that crypto/tls could not read, as far as it makes sense.

@@ -105,6 +105,7 @@ type Listener struct {
 	failures failures
 	traces   traces
 	chains   chains
+	offers   offers
 
 	mu      sync.Mutex
 	current *shift
