@@ -132,9 +132,15 @@ func (r *run) shakeBare(conn net.Conn) (*secured, error) {
 	return r.shake(conn, false, files.Identity{})
 }
 
+// saysMQTT is in the answer of this gateway to a request of HTTP: it is for a person who took the port for that of a web server.
+const saysMQTT = "This port speaks MQTT over TLS, not HTTP."
+
 // recogniseHTTP tells a server of WebSocket by its consent to it.
 func recogniseHTTP(answer []byte) (speaks, bool) {
 	kind, told := recognise(answer)
+	if told && kind == http && bytes.Contains(answer, []byte(saysMQTT)) {
+		return "", false // it speaks HTTP only to say so
+	}
 	if told && kind == http {
 		if status, _, _ := strings.Cut(string(answer), "\r\n"); strings.Contains(status, " 101") {
 			return webSocket, true
