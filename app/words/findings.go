@@ -34,7 +34,7 @@ var findingWords = map[cause.ID]sentence{
 		"Handshakes fail in the same way", "{times} handshakes {from} failed in the same way: {failure}", "", "{failureadvice}",
 	},
 	cause.ClockOff: {
-		"Clock of {device} is wrong", "{device} takes the gateway’s certificate for expired, which is valid until {not_after}.", "So its clock is far off.",
+		"Clock of {device} is wrong", "{device} takes the gateway’s certificate for expired or not valid yet, and it is valid until {not_after}.", "So its clock is far off.",
 		"Set the device’s clock, by NTP or at its start, before it connects.",
 	},
 }

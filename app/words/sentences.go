@@ -173,6 +173,10 @@ var sentences = map[cause.ID]sentence{
 		"Says the certificate has expired", "The device takes the gateway’s certificate for expired.",
 		"The gateway renews it in time, so the device’s clock is most likely wrong.", "Set the device’s clock, by NTP or at its start, before it connects.",
 	},
+	cause.ServerCertificateEarly: {
+		"Takes the certificate for not valid yet", "The device most likely takes the gateway’s certificate for not valid yet.",
+		"It trusts the root and found the name, so its clock is behind: boards without a battery begin in 1970.", "Set the device’s clock, by NTP or at its start, before it connects.",
+	},
 	cause.ServerCertificateRefused: {
 		"Cannot use the gateway’s certificate", "The device cannot use the gateway’s certificate.", "Its TLS stack lacks what the certificate needs, or holds it for revoked.",
 		"Turn on ECDSA with P-256, or RSA with SHA-256, in the device’s TLS stack.",

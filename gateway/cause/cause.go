@@ -76,6 +76,7 @@ const (
 	SSL3                     ID = "ssl3"                       // nothing newer than SSL 3.0
 	ClosedInHandshake        ID = "closed_in_handshake"        // the device left without an alert, once it had the server's certificate
 	ServerCertificateExpired ID = "server_certificate_expired" // the device's alert: certificate_expired
+	ServerCertificateEarly   ID = "server_certificate_early"   // the device's alert: bad_certificate, from a stack that has other alerts for the other faults
 	ServerCertificateRefused ID = "server_certificate_refused" // the device's alert: unsupported_certificate or certificate_revoked
 	HandshakeRefused         ID = "handshake_refused"          // the device's alert: handshake_failure and the like
 	WebSocketInTLS           ID = "websocket_in_tls"           // an HTTP request to speak WebSocket, where CONNECT was expected
@@ -187,5 +188,5 @@ const (
 	ReconnectStorm ID = "reconnect_storm" // one device connects again and again, and is accepted
 	IgnoresCode    ID = "ignores_code"    // goes on with the same credential after code 2, 4 or 5 (contract, section 4)
 	SameFailure    ID = "same_failure"    // many handshakes fail in the same way
-	ClockOff       ID = "clock_off"       // the device takes the gateway's certificate for expired, and it is not
+	ClockOff       ID = "clock_off"       // the device takes the gateway's certificate for expired or not yet valid, and it is neither
 )

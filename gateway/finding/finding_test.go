@@ -199,6 +199,15 @@ func TestAClockThatIsOffIsFound(t *testing.T) {
 	a.Steps[0].Facts[0].Value = w.now.Add(-time.Hour).Format(time.RFC3339)
 	w.log.Observe(a)
 	require.Empty(t, w.log.All(), "the certificate has really expired")
+
+	for why, found := range map[cause.ID]int{cause.ServerCertificateEarly: 1, cause.UntrustedRoot: 0} {
+		w = newWorld(t, Params{})
+		a.Cause = why
+		a.Steps[0].Facts[0].Value = w.now.Add(time.Hour).Format(time.RFC3339)
+		a.Steps[1].Facts[0].Value = "bad_certificate"
+		w.log.Observe(a)
+		require.Len(t, w.log.All(), found, why)
+	}
 }
 
 func TestWarningsOfSingleAttemptsAreSummedUp(t *testing.T) {

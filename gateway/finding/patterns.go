@@ -158,7 +158,7 @@ func (l *Log) clock(a *attempt.Attempt) {
 		switch {
 		case s.Kind == attempt.ServerChain:
 			notAfter = s.Fact("not_after")
-		case s.Kind == attempt.Handshake && s.Fact("alert") == "certificate_expired" && s.Fact("alert_from") == "device":
+		case s.Kind == attempt.Handshake && s.Fact("alert_from") == "device" && (s.Fact("alert") == "certificate_expired" || a.Cause == cause.ServerCertificateEarly):
 			if expired(notAfter, a.At) {
 				return // it is right
 			}

@@ -111,6 +111,11 @@ func (a *arrival) diagnose(err error) finding {
 	case a.conn.in.description() > 0: // in the clear, where crypto/tls could not read it
 		f.alert, f.alertFrom, f.by = a.conn.in.description(), byDevice, byDevice
 		f.why = alertCause(f)
+		if f.alert == alertBadCertificate && f.covered {
+			// OpenSSL does that under TLS 1.3. It has unknown_ca for a strange root and certificate_expired for an old certificate;
+			// what is left for this alert, with a name that is right, is a certificate that is not valid yet.
+			f.why = cause.ServerCertificateEarly
+		}
 	case isGone(err):
 		f.by = byDevice
 		if a.answered() {

@@ -298,6 +298,7 @@ func TestAnAlertInTheClearUnderTLS13IsUnderstood(t *testing.T) {
 		48:  {"unknown_ca", cause.UntrustedRoot, "localhost"},
 		42:  {"bad_certificate", cause.WrongServerName, "elsewhere.example"},
 		45:  {"certificate_expired", cause.ServerCertificateExpired, "localhost"},
+		46:  {"certificate_unknown", cause.UntrustedRoot, "localhost"},
 		43:  {"unsupported_certificate", cause.ServerCertificateRefused, "localhost"},
 		40:  {"handshake_failure", cause.HandshakeRefused, "localhost"},
 		112: {"unrecognized_name", cause.WrongServerName, "localhost"},

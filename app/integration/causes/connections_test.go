@@ -115,6 +115,9 @@ var connections = []row{
 		_ = tls.Client(conn, config).Handshake()
 		return w.refusal(w.done(conn), cause.ClosedInHandshake)
 	}},
+	{cause: cause.ServerCertificateEarly, how: "The client answers with bad_certificate in the clear under TLS 1.3, as OpenSSL does", short: "Takes the certificate for not valid yet", provoke: func(w *world) seen {
+		return w.refusal(w.alerts(42), cause.ServerCertificateEarly)
+	}},
 	{cause: cause.ServerCertificateExpired, how: "The client answers with the alert certificate_expired", short: "Says the certificate has expired", provoke: func(w *world) seen {
 		return w.refusal(w.alerts(45), cause.ServerCertificateExpired)
 	}},
