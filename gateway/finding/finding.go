@@ -71,7 +71,7 @@ type Params struct {
 	Watched  int // devices, addresses and credentials watched for patterns at once; default 4 096
 
 	Takeovers int // within a minute: more of one device are a fight; default 4
-	Refusals  int // within a minute with one code, from one address with one credential: the client does not heed it; default 3
+	Refusals  int // within a minute with one code, from one address with one credential: the client does not heed it; default 4, as a person tries three times
 	Connects  int // within a minute by one device: a reconnect storm; default 10
 	Failures  int // handshakes that fail in one way within ten minutes, from one address or as many; default 5
 
@@ -83,7 +83,7 @@ func (p Params) withDefaults() Params {
 	for _, d := range []struct {
 		value    *int
 		standard int
-	}{{&p.Capacity, 500}, {&p.Watched, 4096}, {&p.Takeovers, 4}, {&p.Refusals, 3}, {&p.Connects, 10}, {&p.Failures, 5}} {
+	}{{&p.Capacity, 500}, {&p.Watched, 4096}, {&p.Takeovers, 4}, {&p.Refusals, 4}, {&p.Connects, 10}, {&p.Failures, 5}} {
 		if *d.value <= 0 {
 			*d.value = d.standard
 		}

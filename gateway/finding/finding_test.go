@@ -122,17 +122,17 @@ func TestSlowTakeoversAreNoFight(t *testing.T) {
 func TestAClientThatIgnoresItsCodeIsFound(t *testing.T) {
 	for code, why := range map[attempt.Code]cause.ID{2: cause.PasswordMissing, 4: cause.WrongSecret, 5: cause.DeviceDisabled} {
 		w := newWorld(t, Params{})
-		for n := range 3 {
+		for n := range 4 {
 			w.log.Observe(w.attempt(code, why, fmt.Sprintf("192.0.2.1:%d", n), "TH1", "KY1", "a"))
-			require.Len(t, w.log.All(), n/2)
+			require.Len(t, w.log.All(), n/3, "a person tries three times")
 			w.after(2500 * time.Millisecond)
 		}
 		f := w.only(cause.IgnoresCode)
 		require.Equal(t, fmt.Sprint(int(code)), f.Fact("code"))
 		require.Equal(t, string(why), f.Fact("cause"))
 		require.Equal(t, "2.5s", f.Fact("interval"))
-		require.Equal(t, "3", f.Fact("times"))
-		require.Equal(t, []uint64{3, 2, 1}, f.Attempts)
+		require.Equal(t, "4", f.Fact("times"))
+		require.Equal(t, []uint64{4, 3, 2, 1}, f.Attempts)
 		require.Equal(t, "lamp", f.DeviceName)
 	}
 }
