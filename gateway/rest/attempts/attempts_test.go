@@ -145,7 +145,7 @@ func TestOneAttemptComesWithEverything(t *testing.T) {
 func TestFindingsAndTheDiagnosisOfTheirEvidence(t *testing.T) {
 	w := newWorld(t)
 	var last uint64
-	for range 3 {
+	for range 4 {
 		last = w.refused(4, cause.WrongSecret, "lamp")
 	}
 	other := w.refused(5, cause.DeviceDisabled, "door")
