@@ -117,7 +117,12 @@ func TestAWrongClockMakesAGoodCertificateLookExpired(t *testing.T) {
 	r := d.Connect(t.Context(), o)
 	require.Error(t, r.Err)
 	assert.Contains(t, r.Err.Error(), "expired")
-	o.ClockOff = 0
+	o.ClockOff, o.Faults = 0, new(faults.Switches)
+	require.NoError(t, d.Connect(t.Context(), o).Err)
+	o.Faults.SetClockOff(-50 * 365 * 24 * time.Hour)
+	assert.True(t, d.State().Connected, "it counts from the next handshake on")
+	require.ErrorContains(t, d.Connect(t.Context(), o).Err, "not yet valid")
+	o.Faults.SetClockOff(0)
 	require.NoError(t, d.Connect(t.Context(), o).Err)
 }
 

@@ -202,11 +202,19 @@ func (o Options) checkLengths() error {
 	return nil
 }
 
+// clockOff is by how much the clock is wrong for one attempt.
+func (o Options) clockOff() time.Duration {
+	if o.Faults == nil {
+		return o.ClockOff
+	}
+	return o.ClockOff + o.Faults.ClockOff()
+}
+
 func (o Options) tlsConfig(host string) (*tls.Config, error) {
 	c := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
 	c.InsecureSkipVerify = o.TrustEverybody //nolint:gosec // to show what such a device does
-	if o.ClockOff != 0 {
-		c.Time = func() time.Time { return time.Now().Add(o.ClockOff) }
+	if off := o.clockOff(); off != 0 {
+		c.Time = func() time.Time { return time.Now().Add(off) }
 	}
 	if len(o.RootPEM) > 0 {
 		if c.RootCAs = rootPool(o.RootPEM); c.RootCAs == nil {

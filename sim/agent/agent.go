@@ -51,9 +51,20 @@ type Params struct {
 	Behaviour Behaviour
 	// Pace is how fast the device's time passes: 60 makes an hour a minute. 0 stands for 1. Keepalive and the network know no pace.
 	Pace   float64
-	Device *sim.Device // nil: one is made. Its messages must go to Agent.Received
+	Device Device // nil: one is made. Its messages must go to Agent.Received
 	Now    func() time.Time
 }
+
+// Device is what an agent drives: a *sim.Device, or what stands before one and knows better with which options it connects.
+type Device interface {
+	Connect(ctx context.Context, o sim.Options) sim.Result
+	Disconnect()
+	Ended() <-chan struct{}
+	Publish(ctx context.Context, topic string, payload []byte, qos byte, retain bool) error
+	Subscribe(ctx context.Context, filter string, qos byte) (granted byte, err error)
+}
+
+var _ Device = (*sim.Device)(nil)
 
 // Phase is what an agent does now.
 type Phase string
@@ -82,7 +93,7 @@ type Status struct {
 
 // Agent runs one device. Run is called once; the other methods may be called from any goroutine.
 type Agent struct {
-	device   *sim.Device
+	device   Device
 	options  sim.Options
 	identity telemetry.Device
 	policy   Policy
@@ -211,7 +222,7 @@ func orElse(d telemetry.Duration, standard time.Duration) time.Duration {
 }
 
 // Device is the device that is run.
-func (a *Agent) Device() *sim.Device { return a.device }
+func (a *Agent) Device() Device { return a.device }
 
 // Status is a snapshot.
 func (a *Agent) Status() Status {
@@ -298,6 +309,10 @@ func (a *Agent) Run(ctx context.Context) error {
 			}
 		}
 		wait, again := a.policy.Next(result, max(attempt, 1), rand.Float64()) //nolint:gosec // spreads devices
+		storm, changed := a.storm()
+		if storm > 0 {
+			wait, again = storm, true
+		}
 		why := "the connection was lost"
 		if result.Err != nil {
 			why = result.Err.Error()
@@ -307,7 +322,7 @@ func (a *Agent) Run(ctx context.Context) error {
 			return fmt.Errorf("stopped: %s", why)
 		}
 		a.set(func(s *Status) { s.Phase, s.Why, s.Next = Waiting, why, a.now().Add(wait) })
-		if !sleep(ctx, wait) {
+		if !sleep(ctx, wait, changed) {
 			break
 		}
 	}
@@ -321,13 +336,23 @@ const settled = 5 * time.Second
 // errLeft is the end of a device that disconnected because a reaction said so.
 var errLeft = errors.New("a reaction disconnected the device")
 
-func sleep(ctx context.Context, d time.Duration) bool {
+// storm is how often the device is to connect anew, whatever happens; 0: it is not. changed is closed when that may have changed.
+func (a *Agent) storm() (every time.Duration, changed <-chan struct{}) {
+	if a.options.Faults == nil {
+		return 0, nil
+	}
+	return a.options.Faults.Storming()
+}
+
+// sleep waits, or until early; false when ctx ended.
+func sleep(ctx context.Context, d time.Duration, early <-chan struct{}) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
 		return false
+	case <-early:
 	case <-t.C:
-		return true
 	}
+	return true
 }

@@ -50,7 +50,7 @@ func run(t *testing.T, p Params) (a *Agent, ended func() error) {
 		case <-time.After(10 * time.Second):
 			t.Error("the agent does not end")
 		}
-		a.Device().Close()
+		a.Device().(*sim.Device).Close()
 	})
 	return a, func() error {
 		select {
@@ -126,7 +126,7 @@ func TestALampFollowsItsDocumentAndReportsItsState(t *testing.T) {
 			}},
 		},
 	})
-	simtest.Eventually(t, "it listens", func() bool { return len(a.Device().Subscriptions()) == 1 })
+	simtest.Eventually(t, "it listens", func() bool { return len(a.Device().(*sim.Device).Subscriptions()) == 1 })
 	require.NoError(t, person.Publish(t.Context(), "sync/docs/BoardLED", []byte(`{"led":"ON"}`), 1, false))
 	for m := next(t, messages); m.Topic != "lamp-1/lamp"; m = next(t, messages) {
 		assert.Equal(t, "sync/docs/BoardLED", m.Topic)
@@ -141,7 +141,7 @@ func TestALostConnectionComesBackByItself(t *testing.T) {
 	o := options(b, "board")
 	o.Faults = &f
 	a, _ := run(t, Params{Options: o, Behaviour: Behaviour{Subscribe: []Subscription{{"a", 1}}}})
-	simtest.Eventually(t, "it is connected", func() bool { return a.Status().Phase == Connected && len(a.Device().Subscriptions()) == 1 })
+	simtest.Eventually(t, "it is connected", func() bool { return a.Status().Phase == Connected && len(a.Device().(*sim.Device).Subscriptions()) == 1 })
 	f.Reset()
 	simtest.Eventually(t, "it noticed", func() bool { return a.Status().Phase == Waiting })
 	wait := time.Until(a.Status().Next)
@@ -157,7 +157,7 @@ func TestAReactionMayEndOrRenewTheConnection(t *testing.T) {
 	a, ended := run(t, Params{Options: options(b, "board"), Behaviour: Behaviour{Reactions: []rules.Reaction{
 		{On: "restart", Reconnect: true}, {On: "off", Disconnect: true},
 	}}})
-	listens := func() bool { return len(a.Device().Subscriptions()) == 2 && a.Status().Phase == Connected }
+	listens := func() bool { return len(a.Device().(*sim.Device).Subscriptions()) == 2 && a.Status().Phase == Connected }
 	simtest.Eventually(t, "it listens", listens)
 	require.NoError(t, person.Publish(t.Context(), "restart", nil, 1, false))
 	simtest.Eventually(t, "it came back", func() bool { return a.Status().Attempts == 2 && listens() })
@@ -239,4 +239,40 @@ func TestASlowServerIsNotSentMessagesWithoutEnd(t *testing.T) {
 	f.SetNetwork(faults.Network{})
 	sent := a.Status().Sent
 	simtest.Eventually(t, "it goes on", func() bool { return a.Status().Sent > sent+mostSending })
+}
+
+func TestAReconnectStormConnectsAgainAndAgainUntilItIsSwitchedOff(t *testing.T) {
+	b := broker(t)
+	_, messages := watch(t, b)
+	var f faults.Switches
+	o := options(b, "board")
+	o.Faults = &f
+	a, _ := run(t, Params{Options: o, Behaviour: Behaviour{Reports: []telemetry.Report{{
+		Topic: "hello", QoS: 1, Every: telemetry.Duration(time.Hour), Fields: []telemetry.Field{{Name: "v", Source: telemetry.Source{Kind: telemetry.Counter}}},
+	}}}})
+	next(t, messages)
+	f.SetStorm(time.Millisecond)
+	began := time.Now()
+	for range 4 { // each connection begins with a report, and the next one would be due in an hour
+		assert.Equal(t, "hello", next(t, messages).Topic)
+	}
+	assert.GreaterOrEqual(t, time.Since(began), 4*faults.FastestStorm, "it is no faster than that")
+	f.SetStorm(0)
+	simtest.Eventually(t, "it settles", func() bool {
+		attempts := a.Status().Attempts
+		time.Sleep(3 * faults.FastestStorm) // a storm would connect meanwhile
+		return a.Status().Attempts == attempts && a.Status().Phase == Connected
+	})
+}
+
+func TestARefusedDeviceStormsToo(t *testing.T) {
+	config, root := simtest.Server()
+	b, err := ordinary.Start(ordinary.Params{TLS: config, Password: "right"})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, b.Close()) })
+	var f faults.Switches
+	a, _ := run(t, Params{Options: sim.Options{URL: b.URL(), RootPEM: root, ClientID: "board", Faults: &f, Timeout: 5 * time.Second}})
+	simtest.Eventually(t, "it waits for long", func() bool { return a.Status().Phase == Waiting })
+	f.SetStorm(faults.FastestStorm)
+	simtest.Eventually(t, "it does not wait any more", func() bool { return a.Status().Attempts >= 4 })
 }

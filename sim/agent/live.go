@@ -48,6 +48,10 @@ func (a *Agent) live(ctx context.Context) (again bool, err error) {
 	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	storm := time.NewTimer(0)
+	defer storm.Stop()
+	every, stormChanged := a.storm()
+	resetOrStop(storm, every)
 	for {
 		if len(todo) > 0 {
 			timer.Reset(todo[0].due.Sub(a.now()))
@@ -59,6 +63,12 @@ func (a *Agent) live(ctx context.Context) (again bool, err error) {
 			return false, nil
 		case <-over:
 			return false, nil
+		case <-stormChanged:
+			every, stormChanged = a.storm()
+			resetOrStop(storm, every)
+		case <-storm.C:
+			a.device.Disconnect()
+			return true, nil
 		case <-a.wake:
 			for _, m := range a.arrived() {
 				a.react(m, &todo)
@@ -78,6 +88,15 @@ func (a *Agent) live(ctx context.Context) (again bool, err error) {
 				}
 			}
 		}
+	}
+}
+
+// resetOrStop lets a timer run for d; 0: not at all.
+func resetOrStop(t *time.Timer, d time.Duration) {
+	if d > 0 {
+		t.Reset(d)
+	} else {
+		t.Stop()
 	}
 }
 

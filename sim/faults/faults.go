@@ -46,6 +46,52 @@ type Switches struct {
 	network Network
 	changed chan struct{} // closed when network changes; nil: nobody waits
 	conns   map[*conn]struct{}
+
+	clockOff     time.Duration
+	storm        time.Duration
+	stormChanged chan struct{} // closed when storm changes; nil: nobody waits
+}
+
+// SetClockOff makes the device's clock wrong by so much: it judges the server's certificate by that time when it connects next.
+func (s *Switches) SetClockOff(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.clockOff = d
+}
+
+// ClockOff is by how much the device's clock is wrong.
+func (s *Switches) ClockOff() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.clockOff
+}
+
+// FastestStorm is the shortest time from one connection of a reconnect storm to the next.
+const FastestStorm = 50 * time.Millisecond
+
+// SetStorm makes a device that is left to itself connect anew every so often, whatever the server answers and however well it works; at least FastestStorm
+// apart. 0 ends the storm.
+func (s *Switches) SetStorm(every time.Duration) {
+	if every > 0 {
+		every = max(every, FastestStorm)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.storm = max(every, 0)
+	if s.stormChanged != nil {
+		close(s.stormChanged)
+		s.stormChanged = nil
+	}
+}
+
+// Storming is how often the device connects anew, 0 without a storm, and a channel that is closed when that changes.
+func (s *Switches) Storming() (every time.Duration, changed <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stormChanged == nil {
+		s.stormChanged = make(chan struct{})
+	}
+	return s.storm, s.stormChanged
 }
 
 // SetNetwork changes the network of all connections, those that exist included.

@@ -13,6 +13,9 @@ type Params struct {
 	World World
 	// Told is told each event as it happens, one at a time; it must not block. May be nil.
 	Told func(Event)
+	// Between is waited for before each step but the first of the outermost list: somebody shows the scenario at his own pace. The time it takes
+	// does not count for the scenario's timeout. An error ends the scenario. May be nil.
+	Between func(context.Context) error
 	// Open reads files that telemetry names.
 	Open func(name string) ([]byte, error)
 	Now  func() time.Time
@@ -50,6 +53,9 @@ type Result struct {
 	Where  string  // its path
 }
 
+// outermost is the path of the list that is the scenario.
+const outermost = "steps"
+
 // errStopped is why steps are skipped.
 var errStopped = errors.New("the scenario was stopped")
 
@@ -63,12 +69,14 @@ func Run(ctx context.Context, s *Scenario, p Params) Result {
 	if timeout == 0 {
 		timeout = DefaultTimeout
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("the scenario took longer than %s", timeout))
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	play := &play{scenario: s, params: p, began: p.Now(), cast: map[string]*actor{}}
+	play.clock = newClock(timeout, func() { cancel(fmt.Errorf("the scenario took longer than %s", timeout)) })
+	defer play.clock.stop()
 	defer play.end()
 	result := Result{Name: s.Name}
-	err := play.list(ctx, "steps", s.Steps, 0)
+	err := play.list(ctx, outermost, s.Steps, 0)
 	play.mu.Lock()
 	defer play.mu.Unlock()
 	result.Events, result.Took, result.Held = play.events, p.Now().Sub(play.began), err == nil
@@ -83,6 +91,7 @@ type play struct {
 	scenario *Scenario
 	params   Params
 	began    time.Time
+	clock    *clock
 
 	mu     sync.Mutex
 	cast   map[string]*actor
@@ -93,14 +102,50 @@ type play struct {
 // list plays steps one after another. After one that breaks the rest are skipped.
 func (p *play) list(ctx context.Context, path string, steps []Step, round int) error {
 	for i, s := range steps {
+		if err := p.between(ctx, path, i); err != nil {
+			return p.skip(path, steps, i, round, err)
+		}
 		if err := p.step(ctx, fmt.Sprintf("%s[%d]", path, i), s, round); err != nil {
-			for j := i + 1; j < len(steps); j++ {
-				p.tell(Event{Path: fmt.Sprintf("%s[%d]", path, j), Title: steps[j].Title(), Round: round, Outcome: Skipped})
-			}
-			return err
+			return p.skip(path, steps, i+1, round, err)
 		}
 	}
 	return nil
+}
+
+// skip tells of the steps that are not played because of err.
+func (p *play) skip(path string, steps []Step, from, round int, err error) error {
+	for i := from; i < len(steps); i++ {
+		p.tell(Event{Path: fmt.Sprintf("%s[%d]", path, i), Title: steps[i].Title(), Round: round, Outcome: Skipped})
+	}
+	return err
+}
+
+// between lets whoever shows the scenario take his time before step i.
+func (p *play) between(ctx context.Context, path string, i int) error {
+	if p.params.Between == nil || path != outermost || i == 0 {
+		return nil
+	}
+	p.clock.stop()
+	err := p.params.Between(ctx)
+	if ctx.Err() != nil {
+		err = p.why(ctx, err)
+	}
+	if err == nil {
+		p.clock.goOn()
+	}
+	return err
+}
+
+// why is what ended ctx, in place of what a step made of it.
+func (p *play) why(ctx context.Context, err error) error {
+	cause := context.Cause(ctx)
+	if cause == nil {
+		return err
+	}
+	if errors.Is(cause, context.Canceled) {
+		return errStopped
+	}
+	return cause
 }
 
 // step plays one step and tells of it.
@@ -111,12 +156,7 @@ func (p *play) step(ctx context.Context, path string, s Step, round int) error {
 	err := p.do(ctx, path, s, round)
 	e := Event{Path: path, Title: title, Round: round, Outcome: Held, Took: p.params.Now().Sub(began)}
 	if err != nil {
-		if cause := context.Cause(ctx); cause != nil {
-			err = cause
-			if errors.Is(cause, context.Canceled) {
-				err = errStopped
-			}
-		}
+		err = p.why(ctx, err)
 		e.Outcome, e.Why = Broken, err.Error()
 		p.mu.Lock()
 		if p.where == "" {
@@ -183,4 +223,26 @@ func wait(ctx context.Context, d time.Duration) error {
 	case <-t.C:
 		return nil
 	}
+}
+
+// clock is a timeout that can stand still. Its methods belong to one goroutine.
+type clock struct {
+	timer *time.Timer
+	left  time.Duration
+	since time.Time
+}
+
+func newClock(timeout time.Duration, over func()) *clock {
+	return &clock{timer: time.AfterFunc(timeout, over), left: timeout, since: time.Now()}
+}
+
+func (c *clock) stop() {
+	if c.timer.Stop() {
+		c.left -= time.Since(c.since)
+	}
+}
+
+func (c *clock) goOn() {
+	c.since = time.Now()
+	c.timer.Reset(max(c.left, 1))
 }

@@ -239,3 +239,30 @@ steps:
 		assert.Contains(t, result.Why, why)
 	}
 }
+
+func TestWhoeverShowsAScenarioTakesHisTime(t *testing.T) {
+	s := parsed(t, `name: x
+target: any
+timeout: 1s
+devices: {a: {}}
+steps:
+  - wait: 1ms
+  - parallel: [{wait: 1ms}, {wait: 1ms}]
+  - repeat: {times: 3, steps: [{wait: 1ms}, {wait: 1ms}]}
+`)
+	asked := 0
+	r := Run(t.Context(), s, Params{World: Plain{}, Between: func(ctx context.Context) error {
+		asked++
+		return wait(ctx, 600*time.Millisecond) // twice is more than the timeout
+	}})
+	require.True(t, r.Held, r.Why)
+	assert.Equal(t, 2, asked, "before each step of the outermost list but the first")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	r = Run(ctx, s, Params{World: Plain{}, Between: func(ctx context.Context) error { cancel(); return wait(ctx, time.Minute) }})
+	require.False(t, r.Held)
+	assert.Equal(t, errStopped.Error(), r.Why)
+	require.Len(t, r.Events, 3)
+	assert.Equal(t, Skipped, r.Events[1].Outcome)
+	assert.Equal(t, Skipped, r.Events[2].Outcome)
+}
