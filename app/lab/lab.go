@@ -1,0 +1,41 @@
+// Package lab is what the Lab runs on the gateway of this process, and what outlives its screen: scenarios, fleets, the
+// ordinary broker, recordings. It knows neither the window nor the command line. The servers that are wrong on purpose are
+// the gateway's own.
+package lab
+
+import (
+	"log/slog"
+	"time"
+
+	"gatehouse/gateway"
+)
+
+// Params of a Lab. Gateway is required.
+type Params struct {
+	Gateway *gateway.Gateway
+	Dir     string // of what is kept
+	Now     func() time.Time
+	Logger  *slog.Logger
+}
+
+// Lab holds what runs. Its parts are safe for concurrent use.
+type Lab struct {
+	runs *Runs
+}
+
+// New makes a lab in which nothing runs.
+func New(p Params) *Lab {
+	if p.Now == nil {
+		p.Now = time.Now
+	}
+	if p.Logger == nil {
+		p.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Lab{runs: newRuns(p)}
+}
+
+// Runs are the scenarios.
+func (l *Lab) Runs() *Runs { return l.runs }
+
+// Close ends whatever runs, and waits for it.
+func (l *Lab) Close() { l.runs.Close() }
