@@ -78,6 +78,7 @@ func TestTheRoomsKnowEachOtherOneWayOnly(t *testing.T) {
 		{"gatehouse/app/remedy", []string{windowRoot, fyne}, "fixes are tested without a window"},
 		{"gatehouse/app/check", []string{windowRoot, fyne, "gatehouse/app/client", "gatehouse/sim", broker, objects, rest, "gatehouse/gateway/listener"}, "a check sees what a device sees"},
 		{"gatehouse/app/story", []string{windowRoot, fyne, "gatehouse/app/commands"}, "scenarios are played with a window or without"},
+		{"gatehouse/app/lab", []string{windowRoot, fyne, "gatehouse/app/commands"}, "what the lab runs outlives its screen, and is tested without a window"},
 		{"gatehouse/app/words", []string{windowRoot, fyne}, "the words are the same on the command line"},
 		{"gatehouse/app/client", []string{windowRoot, fyne, broker, "gatehouse/gateway/listener"}, "a client of HTTP needs no engine"},
 		{broker, []string{objects, rest, webhook, registry, "gatehouse/gateway/store", "gatehouse/gateway/listener"}, "the broker knows devices and services by SID, and objects by topic"},
@@ -128,7 +129,7 @@ func TestOnlyTheWindowsRootImportsTheDriver(t *testing.T) {
 
 // A screen reaches another through the shell, never through its package.
 func TestScreensDoNotKnowEachOther(t *testing.T) {
-	screens := []string{"overview", "devices", "attempts", "sessions", "settings"}
+	screens := []string{"overview", "devices", "attempts", "sessions", "lab", "settings"}
 	for _, p := range list(t, "migrated_fynedo", "./app/desktop/...") {
 		for _, screen := range screens {
 			if !within(p.ImportPath, windowRoot+"/"+screen) {

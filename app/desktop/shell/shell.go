@@ -18,6 +18,7 @@ const (
 	Devices  Place = "devices"
 	Attempts Place = "attempts"
 	Sessions Place = "sessions"
+	Lab      Place = "lab"
 	Settings Place = "settings"
 )
 
