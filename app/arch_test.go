@@ -94,6 +94,8 @@ func TestTheRoomsKnowEachOtherOneWayOnly(t *testing.T) {
 		{"gatehouse/gateway/finding", []string{broker, objects, rest, webhook, registry, "gatehouse/gateway/store", "gatehouse/gateway/listener"}, "findings rest on attempts alone"},
 		{"gatehouse/app/report", []string{windowRoot, fyne, broker, "gatehouse/gateway/listener"}, "a report is made of what was recorded, wherever that came from"},
 		{"gatehouse/gateway/inspect", []string{broker, objects, rest, registry, "gatehouse/gateway/listener"}, "the inspector knows packets alone"},
+		{windowRoot + "/timeline", []string{windowRoot + "/attempts", windowRoot + "/devices", windowRoot + "/wizard", windowRoot + "/overview", windowRoot + "/fix", "gatehouse/app/remedy", "gatehouse/sim", broker, "gatehouse/gateway/listener"}, "a timeline shows what was recorded, wherever it stands"},
+		{windowRoot + "/findings", []string{windowRoot + "/attempts", windowRoot + "/devices", windowRoot + "/overview", windowRoot + "/timeline"}, "findings are cards on several screens, and know none"},
 		{windowRoot + "/dropped", []string{"gatehouse/gateway", "gatehouse/sim", "gatehouse/app/check"}, "what is dropped is only read, by bounds, and handed over"},
 		{windowRoot + "/kit", []string{"gatehouse/app", "gatehouse/gateway", "gatehouse/sim"}, "widgets know no devices"},
 	}

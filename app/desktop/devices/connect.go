@@ -15,6 +15,7 @@ import (
 	"gatehouse/app/desktop/devices/mend"
 	"gatehouse/app/desktop/kit"
 	"gatehouse/app/desktop/shell"
+	"gatehouse/app/desktop/timeline"
 	"gatehouse/app/onboard"
 	"gatehouse/app/words"
 	"gatehouse/gateway/attempt"
@@ -319,7 +320,9 @@ func (v *connect) refused(f *facts, r sim.Result) fyne.CanvasObject {
 		if f.options.WrongSecret && a.Cause == cause.WrongSecret {
 			caption = "You had it send a wrong secret on purpose. " + caption
 		}
-		return mend.Card(a, words.CodeName(a.Code), kit.NewProse(kit.Run{Text: caption, Type: kit.Caption}), buttons...)
+		return timeline.Card(a, timeline.Said{
+			Title: words.CodeName(a.Code), Advice: words.Explain(a).Advice, Caption: kit.NewProse(kit.Run{Text: caption, Type: kit.Caption}), Buttons: buttons,
+		})
 	}
 	title, why := "No answer", onboard.Say(r.Err)
 	var refused *sim.RefusedError

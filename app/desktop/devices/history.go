@@ -12,6 +12,7 @@ import (
 	"gatehouse/app/desktop/fix"
 	"gatehouse/app/desktop/kit"
 	"gatehouse/app/desktop/shell"
+	"gatehouse/app/desktop/timeline"
 	"gatehouse/app/words"
 	"gatehouse/gateway/attempt"
 	"gatehouse/gateway/sid"
@@ -184,7 +185,9 @@ func (v *history) paint(a attempt.Attempt) {
 		if len(a.Packets) > 0 {
 			buttons = append(buttons, kit.NewButton("Packets", kit.Secondary, func() { s.Go(shell.Attempts, shell.PacketsKey(a.ID)) }))
 		}
-		v.card.Objects = []fyne.CanvasObject{mend.Card(a, words.CodeName(a.Code), mend.Origin(s, a, sid.Short(a.CredentialSID)), buttons...)}
+		v.card.Objects = []fyne.CanvasObject{timeline.Card(a, timeline.Said{
+			Title: words.CodeName(a.Code), Advice: words.Explain(a).Advice, Caption: mend.Origin(s, a, sid.Short(a.CredentialSID)), Buttons: buttons,
+		})}
 	}
 	if v.line != nil {
 		v.line.Show(a)

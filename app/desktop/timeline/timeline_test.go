@@ -76,3 +76,23 @@ func TestTheCardSaysCodeMeaningCauseAndFix(t *testing.T) {
 	}
 	require.Len(t, shelltest.Buttons(card, "Enable meter"), 1)
 }
+
+func TestACardWithATitleShowsTheCodeAsABadgeAndWhenItWas(t *testing.T) {
+	test.NewTempApp(t).Settings().SetTheme(kit.Theme{Mode: kit.AlwaysDark})
+	card := Card(attempt.Attempt{Code: 4, Cause: cause.WrongSecret, DeviceName: "meter"}, Said{
+		Title: "It tried and was refused", Caption: kit.NewText("14:06:12 from 192.168.1.44", kit.Caption),
+	})
+	test.NewTempWindow(t, card).Resize(fyne.NewSize(330, 400))
+	said := shelltest.Texts(card)
+	for _, want := range []string{"It tried and was refused", "14:06:12 from 192.168.1.44"} {
+		require.Contains(t, said, want)
+	}
+	require.NotContains(t, said, "Bad credentials", "the title stands in the place of the code's name")
+	badges := 0
+	shelltest.Each(card, func(o fyne.CanvasObject) {
+		if _, is := o.(*kit.Badge); is {
+			badges++
+		}
+	})
+	require.Equal(t, 1, badges)
+}

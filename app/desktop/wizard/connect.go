@@ -14,7 +14,9 @@ import (
 	"gatehouse/app/desktop/devices/mend"
 	"gatehouse/app/desktop/kit"
 	"gatehouse/app/desktop/shell"
+	"gatehouse/app/desktop/timeline"
 	"gatehouse/app/onboard"
+	"gatehouse/app/words"
 	"gatehouse/gateway/attempt"
 	"gatehouse/gateway/cause"
 	"gatehouse/gateway/sid"
@@ -301,7 +303,9 @@ func (p *connectPage) refused() fyne.CanvasObject {
 	if fix, ok := p.w.mend().Button(a, kit.Secondary); ok {
 		buttons = append(buttons, fix)
 	}
-	return mend.Card(a, title, mend.Origin(p.w.p.Shell, a, rest), buttons...)
+	return timeline.Card(a, timeline.Said{
+		Title: title, Advice: words.Explain(a).Advice, Caption: mend.Origin(p.w.p.Shell, a, rest), Buttons: buttons,
+	})
 }
 
 // failed is what somebody did who did not say who it was.

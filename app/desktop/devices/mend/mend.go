@@ -1,20 +1,17 @@
-// Package mend shows a refused attempt with its fix as a button: the code, the cause in a sentence, and what makes it
-// right. It knows no screen.
+// Package mend is what the card of a refused attempt holds outside of the screen of attempts: the fix as a button, and when
+// and from where the device tried. It knows no screen.
 package mend
 
 import (
 	"net"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/widget"
 
 	"gatehouse/app/desktop/fix"
 	"gatehouse/app/desktop/kit"
-	"gatehouse/app/desktop/look"
 	"gatehouse/app/desktop/shell"
 	"gatehouse/app/remedy"
-	"gatehouse/app/words"
 	"gatehouse/gateway/attempt"
 )
 
@@ -83,29 +80,4 @@ func Origin(s shell.Shell, a attempt.Attempt, rest string) fyne.CanvasObject {
 		line.Add(kit.NewText("· "+rest, kit.Caption))
 	}
 	return kit.Clipped(line)
-}
-
-// Card shows a refused attempt: title, cause, more, caption, which may be nil, and the buttons under it.
-func Card(a attempt.Attempt, title string, caption fyne.CanvasObject, buttons ...fyne.CanvasObject) fyne.CanvasObject {
-	e := words.Explain(a)
-	code := look.Code(a.Code)
-	badge := kit.Across(0, kit.Sized(kit.NewBadge(code).MinSize().Width, 0, kit.NewBadge(code)))
-	cause := []kit.Run{{Text: e.Cause, Type: kit.Strong}}
-	if e.More != "" {
-		cause = append(cause, kit.Run{Text: " " + e.More, Type: kit.Body})
-	}
-	body := kit.Down(8,
-		container.NewBorder(nil, nil, kit.Inset(0, 10, 0, 0, badge), nil, kit.Down(0, kit.Spacer(), kit.NewProse(kit.Run{Text: title, Type: kit.Strong}), kit.Spacer())),
-		kit.NewProse(cause...),
-	)
-	if e.Advice != "" {
-		body.Add(kit.NewProse(kit.Run{Text: e.Advice, Type: kit.Body}))
-	}
-	if caption != nil {
-		body.Add(caption)
-	}
-	if len(buttons) > 0 {
-		body.Add(kit.Flow(6, buttons...))
-	}
-	return kit.Panel(kit.Raised, code.Color(), 14, body)
 }
