@@ -1,0 +1,145 @@
+package attempts
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"fyne.io/fyne/v2"
+	"github.com/stretchr/testify/require"
+
+	"gatehouse/app/desktop/findings"
+	"gatehouse/app/desktop/shelltest"
+	"gatehouse/app/remedy"
+	"gatehouse/gateway/admission"
+	"gatehouse/gateway/attempt"
+	"gatehouse/gateway/cause"
+	"gatehouse/gateway/diagnosis"
+)
+
+func accepted() diagnosis.Outcome {
+	return diagnosis.Outcome{Decided: true, Changed: true, Before: 5, Verdict: admission.Verdict{Code: 0, Cause: cause.Accepted}}
+}
+
+func still5() diagnosis.Outcome {
+	return diagnosis.Outcome{Decided: true, Before: 5, Verdict: admission.Verdict{Code: 5, Cause: cause.DeviceDisabled, DeviceName: "meter"}}
+}
+
+// choose records a refused attempt and chooses it.
+func (s *stage) choose() uint64 {
+	id := s.attempts(1, 5, cause.DeviceDisabled, "meter")
+	s.screen.Show(fmt.Sprint(id))
+	s.tick()
+	return id
+}
+
+func (s *stage) said() string { return shelltest.Texts(s.screen.detail.content) }
+
+func TestWouldItPassNowIsAnsweredInTheCard(t *testing.T) {
+	s := newStage(t)
+	s.choose()
+	s.outcome = func(diagnosis.Change) diagnosis.Outcome { return still5() }
+	shelltest.Press(t, s.screen.detail.content, "Would it pass now?")
+	require.Contains(t, s.said(), "No: still code 5. meter is disabled.")
+	s.outcome = func(diagnosis.Change) diagnosis.Outcome { return accepted() }
+	shelltest.Press(t, s.screen.detail.content, "Would it pass now?")
+	require.Contains(t, s.said(), "Yes: it would be accepted now.")
+	require.NotContains(t, s.said(), "still code 5")
+	s.choose()
+	require.NotContains(t, s.said(), "Yes: it would", "the answer is that of another attempt")
+}
+
+func TestWhatIfTriesOneChangeAndDoesItOnlyWhenAsked(t *testing.T) {
+	s := newStage(t)
+	done := 0
+	s.changes = []Change{
+		{Label: "Deploy meter to hall", Change: diagnosis.Change{DeploymentSID: "x"}},
+		{Label: "Enable meter", Change: diagnosis.Change{Enable: true}, Doable: true, Do: remedy.Remedy{Kind: remedy.Press, Do: func(context.Context) (remedy.Done, error) {
+			done++
+			return remedy.Done{Message: "meter is enabled"}, nil
+		}}},
+	}
+	s.outcome = func(c diagnosis.Change) diagnosis.Outcome {
+		if c.Enable {
+			return accepted()
+		}
+		return still5()
+	}
+	s.choose()
+	shelltest.Press(t, s.screen.detail.content, "What if…")
+	sheet := s.screen.detail.sheet
+	require.True(t, sheet.Open())
+	require.Contains(t, shelltest.Texts(sheet.Content()), "No: still code 5.")
+	require.NotContains(t, shelltest.Texts(sheet.Content()), "Do it")
+	s.shell.Win.Canvas().Focused().TypedKey(&fyne.KeyEvent{Name: fyne.KeyDown})
+	require.Contains(t, shelltest.Texts(sheet.Content()), "Yes: it would be accepted now.")
+	require.Zero(t, done)
+	shelltest.Press(t, sheet.Content(), "Do it: Enable meter")
+	require.Equal(t, 1, done)
+	require.False(t, sheet.Open())
+	require.Equal(t, "meter is enabled", s.shell.Toasts[0].Message)
+}
+
+func TestPresentedAndEnrolledMarkWhatDiffers(t *testing.T) {
+	s := newStage(t)
+	s.comparison = diagnosis.Comparison{
+		By: "certificate", EnrolledSID: "CY" + strings.Repeat("7", 32),
+		Rows: []diagnosis.Row{
+			{Name: "sha256", Presented: strings.Repeat("ab", 32), Enrolled: strings.Repeat("cd", 32), Known: true},
+			{Name: "subject", Presented: "CN=meter", Enrolled: "CN=meter", Known: true, Same: true},
+		},
+		Clues: []diagnosis.Clue{{ID: cause.SecretQuoted}},
+	}
+	s.choose()
+	s.screen.detail.tabs.Choose(tabCompare)
+	s.tick()
+	for _, want := range []string{"SHA-256", "differs", "abababababababab", "cdcdcdcdcdcdcdcd", "same", "CY77…77"} {
+		require.Contains(t, s.said(), want)
+	}
+	shelltest.Buttons(s.screen.detail.content, "Copy")[0].Tapped(nil)
+	require.Contains(t, s.shell.Copied[0][1], strings.Repeat("cd", 32), "it is copied whole")
+	s.comparison = diagnosis.Comparison{}
+	s.stamp++
+	s.tick()
+	require.Contains(t, s.said(), "Nothing to compare")
+}
+
+func TestComparingIsDoneOncePerAttemptAndRegistry(t *testing.T) {
+	s := newStage(t)
+	s.choose()
+	s.screen.detail.tabs.Choose(tabCompare)
+	s.tick()
+	require.Equal(t, 1, s.compared)
+	for range 3 { // other attempts come, and this one stays chosen
+		s.attempts(1, 0, cause.Accepted, "lamp")
+		s.tick()
+	}
+	require.Equal(t, 1, s.compared)
+	s.stamp++ // something was enrolled
+	s.tick()
+	require.Equal(t, 2, s.compared)
+}
+
+func TestAFindingIsMarkedInTheRowAndListedBesideTheTimeline(t *testing.T) {
+	s := newStage(t)
+	id := s.choose()
+	s.active, s.news = []findings.Finding{{ID: 1, State: attempt.Warn, Title: "meter does not heed code 5", Evidence: "9 times", Attempts: []uint64{id}}}, 1
+	s.tick()
+	require.True(t, s.screen.rows[0].marked)
+	require.Contains(t, s.said(), "meter does not heed code 5")
+	s.active, s.news = nil, 2
+	s.tick()
+	require.False(t, s.screen.rows[0].marked)
+	require.NotContains(t, s.said(), "does not heed")
+}
+
+func TestRawIsTheAttemptAsJSON(t *testing.T) {
+	s := newStage(t)
+	s.choose()
+	s.screen.detail.tabs.Choose(tabRaw)
+	s.tick()
+	require.Contains(t, s.said(), `"device_name": "meter"`)
+	shelltest.Press(t, s.screen.detail.content, "Save…")
+	require.Len(t, s.shell.Saved, 1)
+}
