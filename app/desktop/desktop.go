@@ -54,6 +54,9 @@ const firstWidth, firstHeight = 1280, 800
 // vaultFile is where virtual devices keep their credentials, in the data folder.
 const vaultFile = "virtual-devices.json"
 
+// setupFile is where is kept how virtual devices are played, in the data folder. It holds no secret.
+const setupFile = "virtual-setups.json"
+
 // Options say what the window shows.
 type Options struct {
 	Config  gateway.Config
@@ -139,8 +142,10 @@ func (p *program) open(badState error) {
 	p.work.Go(func() {
 		g, err := gateway.Open(p.options.Config)
 		var vault *sim.Vault
-		var badVault error
+		var setups *onboard.SetupFile
+		var badVault, badSetups error
 		if err == nil {
+			setups, badSetups = onboard.OpenSetups(filepath.Join(p.options.Config.DataDir, setupFile))
 			vault, badVault = sim.OpenVault(filepath.Join(p.options.Config.DataDir, vaultFile))
 			if vault == nil {
 				err = errors.Join(badVault, g.Close())
@@ -165,14 +170,14 @@ func (p *program) open(badState error) {
 				p.window.SetContent(problem(err, func() { p.window.SetContent(opening()); p.open(nil) }, p.close))
 				return
 			}
-			p.show(g, vault)
-			p.tell(g, badState, badVault)
+			p.show(g, vault, setups)
+			p.tell(g, badState, badVault, badSetups)
 		})
 	})
 }
 
 // show builds the frame and the screens, and wires them to the gateway.
-func (p *program) show(g *gateway.Gateway, vault *sim.Vault) {
+func (p *program) show(g *gateway.Gateway, vault *sim.Vault, setups onboard.Setups) {
 	p.gateway = g
 	at := newAdapter(g, p.options.Config.MQTTAddr != "")
 	at.version = p.options.Version
@@ -187,8 +192,10 @@ func (p *program) show(g *gateway.Gateway, vault *sim.Vault) {
 	})
 	p.frame = f
 	p.bench = onboard.NewBench(onboard.BenchParams{
-		Registry: g.Registry(), Vault: vault, Endpoint: at.endpoint,
-		NewPlayer: func() onboard.Player { return sim.NewDevice(sim.Params{Logger: p.options.Config.Logger}) },
+		Registry: g.Registry(), Vault: vault, Setups: setups, Endpoint: at.endpoint,
+		NewPlayer: func(received func(sim.Message)) onboard.Player {
+			return sim.NewDevice(sim.Params{Logger: p.options.Config.Logger, Received: received})
+		},
 	})
 	registered := g.Registry().Version
 	devicesScreen := devices.New(devices.Params{

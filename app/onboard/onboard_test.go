@@ -369,7 +369,7 @@ func bench(t *testing.T) (*onboard.Bench, *onboardtest.Registry, *onboardtest.Va
 		t.Fatal(err)
 	}
 	b := onboard.NewBench(onboard.BenchParams{
-		Registry: r, Vault: vault, NewPlayer: func() onboard.Player { return player },
+		Registry: r, Vault: vault, NewPlayer: func(func(sim.Message)) onboard.Player { return player },
 		Endpoint: func() onboard.Endpoint {
 			return onboard.Endpoint{Host: "192.168.1.5", Port: 18883, RootPEM: []byte("ROOT")}
 		},

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"gatehouse/gateway/registry"
 	"gatehouse/sim"
+	"gatehouse/sim/agent"
+	"gatehouse/sim/faults"
 )
 
 // Player is one virtual device as sim plays it.
@@ -22,27 +25,71 @@ type Player interface {
 	State() sim.State
 	Version() uint64
 	Console(after uint64) []sim.Entry
-	Close() // disconnects for good
+	SendRaw(b []byte) error // whatever MQTT says about it
+	Ended() <-chan struct{} // closed when the connection that it has now is over
+	Close()                 // disconnects for good
 }
 
 // BenchParams are what a Bench needs.
 type BenchParams struct {
 	Registry Registry
 	Vault    Vault
+	// Setups keeps how the devices are played; nil keeps it in memory only.
+	Setups   Setups
 	Endpoint func() Endpoint
-	// NewPlayer makes a virtual device that is not connected.
-	NewPlayer func() Player
+	// NewPlayer makes a virtual device that is not connected. received takes each message that it gets, and does not block.
+	NewPlayer func(received func(sim.Message)) Player
 	Now       func() time.Time // nil: the wall clock
 }
 
-// Bench is the virtual devices of this computer. A device is virtual when its credential lies in the vault. All methods
-// may be called from any goroutine.
+// Bench is the virtual devices of this computer. A device is virtual when its credential lies in the vault. It is driven by hand, or left to itself:
+// either way it is the same Player, with one connection and one console. All methods may be called from any goroutine.
 type Bench struct {
-	p BenchParams
+	p       BenchParams
+	changes atomic.Uint64 // of what no player knows of
 
 	mu      sync.Mutex
-	players map[string]Player
-	options map[string]Options // the last ones used
+	virtual map[string]*virtual
+}
+
+// virtual is one device that is played.
+type virtual struct {
+	player Player
+	faults *faults.Switches
+	inbox  atomic.Pointer[agent.Agent] // who takes its messages; nil: nobody
+	turn   sync.Mutex                  // held while it is started or stopped, which waits; taken before Bench.mu
+
+	// Guarded by Bench.mu.
+	last    *agent.Agent // kept after its end, for what it has sent
+	running *run         // nil: it is driven by hand
+	bare    bool         // running does nothing but storm
+	twin    *run         // the second board; nil: there is none
+}
+
+// run is an agent at work.
+type run struct {
+	cancel context.CancelFunc
+	ended  chan struct{}
+}
+
+func (r *run) over() bool {
+	if r == nil {
+		return true
+	}
+	select {
+	case <-r.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// stop ends it and waits, about half a second at most; r may be nil.
+func (r *run) stop() {
+	if r != nil {
+		r.cancel()
+		<-r.ended
+	}
 }
 
 // NewBench starts with no device playing.
@@ -50,24 +97,10 @@ func NewBench(p BenchParams) *Bench {
 	if p.Now == nil {
 		p.Now = time.Now
 	}
-	return &Bench{p: p, players: map[string]Player{}, options: map[string]Options{}}
-}
-
-// Options are how a virtual device connects.
-type Options struct {
-	Protocol  int           // 3 (MQTT 3.1), 4 (3.1.1) or 5
-	Clean     bool          // Clean Session
-	KeepAlive time.Duration // whole seconds, at most MaxKeepAlive; 0 sends none
-	ClientID  string
-	Will      *sim.Will
-	// Credential counts in the device's Credentials; 0 is the first.
-	Credential  int
-	WrongSecret bool // on purpose, to see what the gateway says
-}
-
-// DefaultOptions are what the contract advises: MQTT 3.1.1, and a session that is kept.
-func DefaultOptions(device registry.Device) Options {
-	return Options{Protocol: 4, KeepAlive: 60 * time.Second, ClientID: device.Name()}
+	if p.Setups == nil {
+		p.Setups = &memory{}
+	}
+	return &Bench{p: p, virtual: map[string]*virtual{}}
 }
 
 // MaxKeepAlive is the longest keepalive that fits into CONNECT.
@@ -113,54 +146,98 @@ func (b *Bench) Equip(ctx context.Context, deviceSID string, how Method) error {
 	return nil
 }
 
-// Connect connects a device as this computer plays it; a device that is connected is disconnected first. It waits for
-// the answer.
+// Connect connects a device as this computer plays it, driven by hand; a device that is connected or left to itself is disconnected first. It
+// waits for the answer. The options are remembered, and written to disk by SetUp only.
 func (b *Bench) Connect(ctx context.Context, deviceSID string, o Options) sim.Result {
-	credentials := b.Credentials(deviceSID)
-	if len(credentials) == 0 {
+	if len(b.Credentials(deviceSID)) == 0 {
 		return sim.Result{Code: -1, Err: ErrNoCredential}
 	}
-	chosen := credentials[min(max(o.Credential, 0), len(credentials)-1)]
-	at := b.p.Endpoint()
+	s := b.Setup(deviceSID)
+	s.Options = o
+	b.p.Setups.Remember(deviceSID, b.named(deviceSID, s))
+	v := b.play(deviceSID)
+	v.turn.Lock()
+	b.halt(v)
+	v.turn.Unlock()
+	if v.player.State().Connected {
+		v.player.Disconnect()
+	}
+	return b.dial(ctx, deviceSID, v.player, v.faults)
+}
+
+// dial makes one attempt with the options that the device has now.
+func (b *Bench) dial(ctx context.Context, deviceSID string, player Player, wrong *faults.Switches) sim.Result {
+	o, err := b.connection(deviceSID)
+	if err != nil {
+		return sim.Result{Code: -1, Err: err}
+	}
+	o.Faults = wrong
+	return player.Connect(ctx, o)
+}
+
+// connection is the device's options as sim takes them.
+func (b *Bench) connection(deviceSID string) (sim.Options, error) {
+	credentials := b.Credentials(deviceSID)
+	if len(credentials) == 0 {
+		return sim.Options{}, ErrNoCredential
+	}
+	o, at := b.Setup(deviceSID).Options, b.p.Endpoint()
+	to := sim.Options{
+		URL: o.Target, RootPEM: at.RootPEM,
+		Protocol: o.Protocol, Clean: o.Clean, KeepAlive: o.KeepAlive, ClientID: o.ClientID, Will: o.Will,
+		Credential: credentials[min(max(o.Credential, 0), len(credentials)-1)], WrongSecret: o.WrongSecret,
+	}
+	if to.KeepAlive <= 0 {
+		to.KeepAlive = sim.NoKeepAlive
+	}
+	if o.Target == "" { // this computer reaches its own gateway by loopback, whatever name the network knows it by
+		to.URL = "mqtts://" + at.hostPort("localhost")
+	}
+	switch o.Trust {
+	case TrustSystem:
+		to.RootPEM = nil
+	case TrustFile:
+		to.RootPEM = o.TrustPEM
+	case TrustEverybody:
+		to.TrustEverybody = true
+	}
+	return to, nil
+}
+
+// play is the device's part, which is made at the first call.
+func (b *Bench) play(deviceSID string) *virtual {
 	b.mu.Lock()
-	player := b.players[deviceSID]
-	if player == nil {
-		player = b.p.NewPlayer()
-		b.players[deviceSID] = player
+	defer b.mu.Unlock()
+	v := b.virtual[deviceSID]
+	if v == nil {
+		v = &virtual{faults: new(faults.Switches)}
+		v.player = b.p.NewPlayer(func(m sim.Message) {
+			if a := v.inbox.Load(); a != nil {
+				a.Received(m)
+			}
+		})
+		b.virtual[deviceSID] = v
 	}
-	b.options[deviceSID] = o
-	b.mu.Unlock()
-	if player.State().Connected {
-		player.Disconnect()
-	}
-	keepAlive := o.KeepAlive
-	if keepAlive <= 0 {
-		keepAlive = sim.NoKeepAlive
-	}
-	return player.Connect(ctx, sim.Options{
-		// This computer reaches its own gateway by loopback, whatever name the network knows it by.
-		URL: "mqtts://" + at.hostPort("localhost"), RootPEM: at.RootPEM,
-		Protocol: o.Protocol, Clean: o.Clean, KeepAlive: keepAlive, ClientID: o.ClientID, Will: o.Will,
-		Credential: chosen, WrongSecret: o.WrongSecret,
-	})
+	return v
+}
+
+func (b *Bench) played(deviceSID string) (*virtual, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	v, ok := b.virtual[deviceSID]
+	return v, ok
 }
 
 // LastOptions are those that a device last connected with, or the default ones.
-func (b *Bench) LastOptions(device registry.Device) Options {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if o, used := b.options[device.SID]; used {
-		return o
-	}
-	return DefaultOptions(device)
-}
+func (b *Bench) LastOptions(device registry.Device) Options { return b.setup(device).Options }
 
 // Player is the virtual device, if it has ever been connected since the program started.
 func (b *Bench) Player(deviceSID string) (Player, bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	player, ok := b.players[deviceSID]
-	return player, ok
+	v, ok := b.played(deviceSID)
+	if !ok {
+		return nil, false
+	}
+	return v.player, true
 }
 
 // Connected reports whether a virtual device is connected, as far as it knows itself.
@@ -173,29 +250,38 @@ func (b *Bench) Connected(deviceSID string) bool {
 func (b *Bench) Version() uint64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	sum := uint64(len(b.players))
-	for _, player := range b.players {
-		sum += player.Version()
+	sum := uint64(len(b.virtual)) + b.changes.Load()
+	for _, v := range b.virtual {
+		sum += v.player.Version()
+		if v.last != nil {
+			c := v.last.Counts()
+			sum += c.Sent + c.Received + c.Skipped + uint64(c.Attempts)
+		}
 	}
 	return sum
 }
 
-// Disconnect ends a virtual device's connection properly, if it has one.
+// Disconnect ends a virtual device's connection properly, if it has one, and stops it when it is left to itself.
 func (b *Bench) Disconnect(deviceSID string) {
-	if player, ok := b.Player(deviceSID); ok {
-		player.Disconnect()
+	if v, ok := b.played(deviceSID); ok {
+		v.turn.Lock()
+		defer v.turn.Unlock()
+		b.halt(v)
+		v.player.Disconnect()
 	}
 }
 
-// Remove disconnects a virtual device and deletes its credentials from this computer. It writes to disk.
+// Remove disconnects a virtual device and deletes its credentials and its setup from this computer. It writes to disk.
 func (b *Bench) Remove(deviceSID string) error {
 	b.mu.Lock()
-	player, played := b.players[deviceSID]
-	delete(b.players, deviceSID)
-	delete(b.options, deviceSID)
+	v, played := b.virtual[deviceSID]
+	delete(b.virtual, deviceSID)
 	b.mu.Unlock()
 	if played {
-		player.Close()
+		b.end(v)
+	}
+	if err := b.p.Setups.Delete(deviceSID); err != nil {
+		return fmt.Errorf("deleting how the virtual device is played: %w", err)
 	}
 	if len(b.p.Vault.Get(deviceSID)) == 0 {
 		return nil
@@ -206,13 +292,24 @@ func (b *Bench) Remove(deviceSID string) error {
 	return nil
 }
 
-// Close disconnects every virtual device for good.
+// Close disconnects every virtual device for good, all at once.
 func (b *Bench) Close() {
 	b.mu.Lock()
-	players := b.players
-	b.players = map[string]Player{}
+	all := b.virtual
+	b.virtual = map[string]*virtual{}
 	b.mu.Unlock()
-	for _, player := range players {
-		player.Close()
+	var wg sync.WaitGroup
+	for _, v := range all {
+		wg.Go(func() { b.end(v) })
 	}
+	wg.Wait()
+}
+
+// end ends all that a device does.
+func (b *Bench) end(v *virtual) {
+	v.turn.Lock()
+	defer v.turn.Unlock()
+	b.separate(v)
+	b.halt(v)
+	v.player.Close()
 }

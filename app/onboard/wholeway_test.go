@@ -33,7 +33,7 @@ func newWorld(t *testing.T) world {
 	}
 	w := world{Gateway: g}
 	w.bench = onboard.NewBench(onboard.BenchParams{
-		Registry: g.Registry(), Vault: vault, Endpoint: w.endpoint, NewPlayer: func() onboard.Player { return sim.NewDevice(sim.Params{}) },
+		Registry: g.Registry(), Vault: vault, Endpoint: w.endpoint, NewPlayer: func(received func(sim.Message)) onboard.Player { return sim.NewDevice(sim.Params{Received: received}) },
 	})
 	t.Cleanup(w.bench.Close)
 	return w

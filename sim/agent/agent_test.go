@@ -141,7 +141,9 @@ func TestALostConnectionComesBackByItself(t *testing.T) {
 	o := options(b, "board")
 	o.Faults = &f
 	a, _ := run(t, Params{Options: o, Behaviour: Behaviour{Subscribe: []Subscription{{"a", 1}}}})
-	simtest.Eventually(t, "it is connected", func() bool { return a.Status().Phase == Connected && len(a.Device().(*sim.Device).Subscriptions()) == 1 })
+	simtest.Eventually(t, "it is connected", func() bool {
+		return a.Status().Phase == Connected && len(a.Device().(*sim.Device).Subscriptions()) == 1
+	})
 	f.Reset()
 	simtest.Eventually(t, "it noticed", func() bool { return a.Status().Phase == Waiting })
 	wait := time.Until(a.Status().Next)
@@ -157,7 +159,9 @@ func TestAReactionMayEndOrRenewTheConnection(t *testing.T) {
 	a, ended := run(t, Params{Options: options(b, "board"), Behaviour: Behaviour{Reactions: []rules.Reaction{
 		{On: "restart", Reconnect: true}, {On: "off", Disconnect: true},
 	}}})
-	listens := func() bool { return len(a.Device().(*sim.Device).Subscriptions()) == 2 && a.Status().Phase == Connected }
+	listens := func() bool {
+		return len(a.Device().(*sim.Device).Subscriptions()) == 2 && a.Status().Phase == Connected
+	}
 	simtest.Eventually(t, "it listens", listens)
 	require.NoError(t, person.Publish(t.Context(), "restart", nil, 1, false))
 	simtest.Eventually(t, "it came back", func() bool { return a.Status().Attempts == 2 && listens() })

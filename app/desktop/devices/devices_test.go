@@ -16,6 +16,7 @@ import (
 	"gatehouse/gateway/attempt"
 	"gatehouse/gateway/cause"
 	"gatehouse/gateway/registry"
+	"gatehouse/sim"
 )
 
 // stage is the screen with everything around it.
@@ -40,7 +41,7 @@ func newStage(t *testing.T, names ...string) *stage {
 	endpoint := func() onboard.Endpoint {
 		return onboard.Endpoint{Listening: true, Host: "localhost", Port: 8883, RootPath: "/data/root.pem", RootPEM: []byte("ROOT")}
 	}
-	s.bench = onboard.NewBench(onboard.BenchParams{Registry: s.registry, Vault: s.vault, Endpoint: endpoint, NewPlayer: func() onboard.Player { return s.player }})
+	s.bench = onboard.NewBench(onboard.BenchParams{Registry: s.registry, Vault: s.vault, Endpoint: endpoint, NewPlayer: func(func(sim.Message)) onboard.Player { return s.player }})
 	for _, name := range names {
 		if _, err := s.registry.CreateDevice(t.Context(), registry.NewDevice{UniqueName: name}); err != nil {
 			t.Fatal(err)

@@ -46,7 +46,7 @@ func newStage(t *testing.T) *stage {
 	endpoint := func() onboard.Endpoint { return s.at }
 	s.w = New(Params{
 		Shell: s.shell, Registry: s.registry, Attempts: s.attempts, Endpoint: endpoint, Now: func() time.Time { return s.now },
-		Bench: onboard.NewBench(onboard.BenchParams{Registry: s.registry, Vault: s.vault, Endpoint: endpoint, NewPlayer: func() onboard.Player { return s.player }}),
+		Bench: onboard.NewBench(onboard.BenchParams{Registry: s.registry, Vault: s.vault, Endpoint: endpoint, NewPlayer: func(func(sim.Message)) onboard.Player { return s.player }}),
 		Remedy: func(a attempt.Attempt) (remedy.Remedy, bool) {
 			if a.Cause == cause.WrongSecret {
 				return remedy.Remedy{Kind: remedy.NewKey, Label: "New key", DeviceSID: a.DeviceSID}, true

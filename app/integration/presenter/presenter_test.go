@@ -145,7 +145,7 @@ func TestThePresentersWindowShowsNoSecret(t *testing.T) {
 		at := g.Status()
 		return onboard.Endpoint{Listening: true, Host: at.Host, Port: at.Port, RootPath: at.RootPath, RootPEM: g.RootPEM()}
 	}
-	bench := onboard.NewBench(onboard.BenchParams{Registry: g.Registry(), Vault: s.vault, Endpoint: endpoint, NewPlayer: func() onboard.Player { return &onboardtest.Player{} }})
+	bench := onboard.NewBench(onboard.BenchParams{Registry: g.Registry(), Vault: s.vault, Endpoint: endpoint, NewPlayer: func(func(sim.Message)) onboard.Player { return &onboardtest.Player{} }})
 	place := devices.New(devices.Params{Shell: sh, Registry: g.Registry(), Attempts: g.Attempts(), Bench: bench, Endpoint: endpoint, Remedy: remedies})
 	shown := s.tabs(sh, place, s.device.SID, "Identity", "Credentials", "Connect", "Live", "Attempts", "Snippets")
 	if !strings.Contains(shown, "lamp") || !strings.Contains(shown, "mosquitto_pub") {
@@ -184,7 +184,7 @@ func TestPresenterModeIsWhatHidesASecretThatIsShownOnce(t *testing.T) {
 			at := g.Status()
 			return onboard.Endpoint{Listening: true, Host: at.Host, Port: at.Port, RootPath: at.RootPath, RootPEM: g.RootPEM()}
 		}
-		bench := onboard.NewBench(onboard.BenchParams{Registry: g.Registry(), Vault: s.vault, Endpoint: endpoint, NewPlayer: func() onboard.Player { return &onboardtest.Player{} }})
+		bench := onboard.NewBench(onboard.BenchParams{Registry: g.Registry(), Vault: s.vault, Endpoint: endpoint, NewPlayer: func(func(sim.Message)) onboard.Player { return &onboardtest.Player{} }})
 		remedies := func(attempt.Attempt) (remedy.Remedy, bool) { return remedy.Remedy{}, false }
 		copied := "Copy"
 		if presenting {

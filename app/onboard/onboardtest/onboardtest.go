@@ -334,6 +334,8 @@ type Player struct {
 	granted []sim.Subscription
 	last    sim.Options
 	closed  bool
+	ended   chan struct{} // closed at the end of the connection; nil: there was none
+	Raw     [][]byte      // that were sent past all rules
 }
 
 // Connect implements the virtual device.
@@ -346,6 +348,10 @@ func (p *Player) Connect(_ context.Context, o sim.Options) sim.Result {
 	defer p.mu.Unlock()
 	p.last = o
 	p.version++
+	p.over()
+	if result.Err == nil {
+		p.ended = make(chan struct{})
+	}
 	p.state = sim.State{Connected: result.Err == nil, LastResult: result, Attempts: p.state.Attempts + 1, Since: time.Date(2026, 5, 4, 9, 31, 0, 0, time.UTC)}
 	return result
 }
@@ -362,6 +368,38 @@ func (p *Player) Disconnect() {
 	defer p.mu.Unlock()
 	p.version++
 	p.state.Connected = false
+	p.over()
+}
+
+// over ends the connection, if there is one.
+func (p *Player) over() {
+	if p.ended != nil {
+		close(p.ended)
+		p.ended = nil
+	}
+}
+
+// Ended implements the virtual device.
+func (p *Player) Ended() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ended != nil {
+		return p.ended
+	}
+	over := make(chan struct{})
+	close(over)
+	return over
+}
+
+// SendRaw implements the virtual device.
+func (p *Player) SendRaw(b []byte) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.state.Connected {
+		return sim.ErrNotConnected
+	}
+	p.Raw = append(p.Raw, b)
+	return nil
 }
 
 // Close implements the virtual device.
