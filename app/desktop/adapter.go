@@ -17,6 +17,7 @@ import (
 	"gatehouse/app/desktop/settings"
 	"gatehouse/app/onboard"
 	"gatehouse/app/remedy"
+	"gatehouse/app/report"
 	"gatehouse/gateway"
 	"gatehouse/gateway/attempt"
 	"gatehouse/gateway/listener"
@@ -126,6 +127,18 @@ func (a *adapter) remedy(of attempt.Attempt) (remedy.Remedy, bool) {
 // remedies are what fixes are made from.
 func (a *adapter) remedies() remedy.Source {
 	return remedy.Source{Registry: a.Registry(), Settings: a.Gateway, Address: a.last.Load().URL}
+}
+
+// trials are what "What if…" offers for an attempt.
+func (a *adapter) trials(of attempt.Attempt) []remedy.Trial { return a.remedies().Trials(of) }
+
+// reportOf is what a report of an attempt is made of.
+func (a *adapter) reportOf(of attempt.Attempt, payloads bool) report.Source {
+	now := a.WouldPass(of)
+	return report.Source{
+		Attempt: of, Comparison: a.Compare(of), Now: &now, Payloads: payloads, Findings: report.ProvedBy(of.ID, a.Findings().All()),
+		Gateway: report.Gateway{Version: a.version, TLS: "TLS 1.2 and 1.3", ServerNames: a.last.Load().Names},
+	}
 }
 
 // Devices is for the overview.

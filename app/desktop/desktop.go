@@ -216,7 +216,7 @@ func (p *program) show(g *gateway.Gateway, vault *sim.Vault, setups onboard.Setu
 	f.Add(shell.Devices, "Devices", devicesScreen)
 	f.Add(shell.Attempts, "Attempts", attempts.New(attempts.Params{
 		Fix: fixer, Log: g.Attempts(), Remedy: at.remedy, Registered: registered, Diagnosis: g, Tracer: g,
-		Findings: findingsOf{at}, Changes: at.changes, Report: at.reportOf,
+		Findings: findingsOf{at}, Trials: at.trials, Report: at.reportOf,
 	}))
 	f.Add(shell.Sessions, "Sessions", sessions.New(sessions.Params{Shell: f, Gateway: at, Tracer: g}))
 	f.Add(shell.Settings, "Settings", settings.New(settings.Params{

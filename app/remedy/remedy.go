@@ -53,6 +53,8 @@ type Remedy struct {
 type Registry interface {
 	diagnosis.Registry
 	Services() []registry.Service
+	Deployments(fleetSID string) []registry.Deployment
+	Certificates(deviceSID string) []registry.Certificate
 	CreateDevice(ctx context.Context, n registry.NewDevice) (registry.Device, error)
 	UpdateDevice(ctx context.Context, sid string, change registry.DeviceChange) (registry.Device, error)
 	DeleteDevice(ctx context.Context, sid string) error

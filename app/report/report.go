@@ -10,6 +10,7 @@ package report
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,6 +40,16 @@ type Source struct {
 	Findings []finding.Finding // those that the attempt is evidence of
 	Gateway  Gateway
 	Payloads bool // with the payloads of messages
+}
+
+// ProvedBy leaves those findings that an attempt is evidence of, by its number.
+func ProvedBy(id uint64, all []finding.Finding) (proved []finding.Finding) {
+	for _, f := range all {
+		if slices.Contains(f.Attempts, id) {
+			proved = append(proved, f)
+		}
+	}
+	return proved
 }
 
 // Markdown is the report for people.

@@ -285,3 +285,13 @@ func TestARowOfSecretsSaysWhatWasCompared(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+func TestAFindingIsProvedByItsAttempts(t *testing.T) {
+	all := []finding.Finding{{ID: 1, Attempts: []uint64{7, 9}}, {ID: 2, Attempts: []uint64{8}}, {ID: 3, Attempts: []uint64{9}}}
+	if proved := ProvedBy(9, all); len(proved) != 2 || proved[0].ID != 1 || proved[1].ID != 3 {
+		t.Errorf("%+v", proved)
+	}
+	if proved := ProvedBy(10, all); len(proved) > 0 {
+		t.Errorf("%+v", proved)
+	}
+}

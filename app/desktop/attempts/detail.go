@@ -262,7 +262,7 @@ func (d *detail) buttons(v view) []fyne.CanvasObject {
 		}))
 	}
 	if s.p.Diagnosis != nil && a.Code.Refused() {
-		if s.p.Changes != nil {
+		if s.p.Trials != nil {
 			line = append(line, kit.NewButton("What if…", kit.Secondary, func() { d.whatIf(a) }))
 		}
 		line = append(line, kit.NewButton("Would it pass now?", kit.Secondary, func() { d.wouldPass(a) }))

@@ -44,8 +44,8 @@ type Params struct {
 	Diagnosis Diagnosis
 	Tracer    Tracer
 	Findings  findings.Source
-	// Changes are what "What if…" offers for an attempt.
-	Changes func(attempt.Attempt) []Change
+	// Trials are what "What if…" offers for an attempt.
+	Trials func(attempt.Attempt) []remedy.Trial
 	// Report is what a report of an attempt is made of.
 	Report func(a attempt.Attempt, payloads bool) report.Source
 	Now    func() time.Time
@@ -62,15 +62,6 @@ type Diagnosis interface {
 type Tracer interface {
 	Trace(deviceSID string, on bool) bool
 	Traced(deviceSID string) bool
-}
-
-// Change is one thing to try out.
-type Change struct {
-	Label  string // "Enable thermostat-7"
-	Change diagnosis.Change
-	// Do makes the change, when Doable.
-	Do     remedy.Remedy
-	Doable bool
 }
 
 // Screen is the place. It implements shell.Screen.

@@ -36,7 +36,7 @@ type stage struct {
 	outcome    func(diagnosis.Change) diagnosis.Outcome
 	comparison diagnosis.Comparison
 	compared   int // how many times it was asked for
-	changes    []Change
+	trials     []remedy.Trial
 	traced     map[string]bool
 	active     []findings.Finding
 	news       uint64 // version of active
@@ -70,7 +70,7 @@ func newStage(t *testing.T) *stage {
 			return s.remedy(a)
 		},
 		Registered: func() uint64 { return s.stamp }, Now: func() time.Time { return s.now },
-		Diagnosis: s, Tracer: s, Findings: s, Changes: func(attempt.Attempt) []Change { return s.changes },
+		Diagnosis: s, Tracer: s, Findings: s, Trials: func(attempt.Attempt) []remedy.Trial { return s.trials },
 	})
 	w := test.NewTempWindow(t, s.screen.Content())
 	w.Resize(fyne.NewSize(1180, 700))

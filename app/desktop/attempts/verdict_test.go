@@ -53,7 +53,7 @@ func TestWouldItPassNowIsAnsweredInTheCard(t *testing.T) {
 func TestWhatIfTriesOneChangeAndDoesItOnlyWhenAsked(t *testing.T) {
 	s := newStage(t)
 	done := 0
-	s.changes = []Change{
+	s.trials = []remedy.Trial{
 		{Label: "Deploy meter to hall", Change: diagnosis.Change{DeploymentSID: "x"}},
 		{Label: "Enable meter", Change: diagnosis.Change{Enable: true}, Doable: true, Do: remedy.Remedy{Kind: remedy.Press, Do: func(context.Context) (remedy.Done, error) {
 			done++

@@ -8,6 +8,7 @@ import (
 	"fyne.io/fyne/v2/container"
 
 	"gatehouse/app/desktop/kit"
+	"gatehouse/app/remedy"
 	"gatehouse/app/words"
 	"gatehouse/gateway/attempt"
 	"gatehouse/gateway/diagnosis"
@@ -18,7 +19,7 @@ func (d *detail) whatIf(a attempt.Attempt) {
 	s := d.screen
 	var changes []tried
 	s.shell.Background(func(ctx context.Context) error {
-		for i, c := range s.p.Changes(a) {
+		for i, c := range s.p.Trials(a) {
 			if ctx.Err() != nil {
 				break
 			}
@@ -38,7 +39,7 @@ func (d *detail) whatIf(a attempt.Attempt) {
 // tried is a change and what it would lead to.
 type tried struct {
 	key     string
-	change  Change
+	change  remedy.Trial
 	outcome diagnosis.Outcome
 	said    string
 }
