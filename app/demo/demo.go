@@ -27,23 +27,31 @@ type Params struct {
 	Gateway *gateway.Gateway
 	// Pace is how fast the devices’ time passes, and how often documents change; 0 stands for 4: a report that is due every ten seconds comes every 2.5.
 	Pace float64
+	// Made is told how many devices are registered, from 0 to Devices; with the last one they begin to live. It may be nil.
+	Made func(devices int)
 }
+
+// Devices is how many devices the demo has.
+var Devices = len(roles)
 
 // Run shows the demo until ctx ends, and then removes its fleet. A fleet that an earlier run had to leave is removed
 // first.
-func Run(ctx context.Context, p Params) error {
+func Run(ctx context.Context, p Params) (err error) {
 	if p.Pace <= 0 {
 		p.Pace = 4
 	}
-	d := &demo{gateway: p.Gateway, registry: p.Gateway.Registry(), pace: p.Pace}
-	if err := d.remove(ctx); err != nil {
+	if p.Made == nil {
+		p.Made = func(int) {}
+	}
+	if err := Remove(ctx, p.Gateway); err != nil {
 		return err
 	}
 	defer func() { // ctx is over by then
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 		defer cancel()
-		_ = d.remove(last) // what stays is removed by the next run
+		err = errors.Join(err, Remove(last, p.Gateway)) // what stays is removed by the next run
 	}()
+	d := &demo{gateway: p.Gateway, registry: p.Gateway.Registry(), pace: p.Pace, made: p.Made}
 	if err := d.build(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil
@@ -59,6 +67,7 @@ type demo struct {
 	gateway  *gateway.Gateway
 	registry *registry.Registry
 	pace     float64
+	made     func(int)
 	fleet    string
 	service  string
 	boards   []board
@@ -118,11 +127,13 @@ func (d *demo) build(ctx context.Context) error {
 	if _, err := d.registry.UpdateDeployment(ctx, fleet.DefaultDeploymentSID, nil, &d.service); err != nil {
 		return fmt.Errorf("demo fleet: %w", err)
 	}
-	for _, r := range roles {
+	for i, r := range roles {
+		d.made(i)
 		if err := d.cast(ctx, r); err != nil {
 			return fmt.Errorf("%s: %w", r.name, err)
 		}
 	}
+	d.made(len(roles))
 	return nil
 }
 
@@ -226,21 +237,23 @@ func (d *demo) conduct(ctx context.Context, url string) {
 	}
 }
 
-// remove deletes the demo's fleet and service with all that is in them.
-func (d *demo) remove(ctx context.Context) error {
-	for _, f := range d.registry.Fleets() {
-		if f.UniqueName != FleetName {
-			continue
-		}
-		if err := d.registry.DeleteFleet(ctx, f.SID); err != nil && !errors.Is(err, registry.ErrNotFound) {
+// Left reports whether a demo's fleet or service is registered, be it of a run that could not remove it.
+func Left(g *gateway.Gateway) bool {
+	_, fleet := g.Registry().FleetByName(FleetName)
+	_, service := g.Registry().ServiceByName(FleetName)
+	return fleet || service
+}
+
+// Remove deletes the demo's fleet and service with all that is in them. That they are gone already is no error.
+func Remove(ctx context.Context, g *gateway.Gateway) error {
+	r := g.Registry()
+	if f, there := r.FleetByName(FleetName); there {
+		if err := r.DeleteFleet(ctx, f.SID); err != nil && !errors.Is(err, registry.ErrNotFound) {
 			return fmt.Errorf("demo fleet cannot be removed: %w", err)
 		}
 	}
-	for _, s := range d.registry.Services() {
-		if s.UniqueName != FleetName {
-			continue
-		}
-		if err := d.registry.DeleteService(ctx, s.SID); err != nil && !errors.Is(err, registry.ErrNotFound) {
+	if s, there := r.ServiceByName(FleetName); there {
+		if err := r.DeleteService(ctx, s.SID); err != nil && !errors.Is(err, registry.ErrNotFound) {
 			return fmt.Errorf("demo service cannot be removed: %w", err)
 		}
 	}

@@ -5,6 +5,7 @@ package lab
 
 import (
 	"log/slog"
+	"sync"
 	"time"
 
 	"gatehouse/gateway"
@@ -21,6 +22,7 @@ type Params struct {
 // Lab holds what runs. Its parts are safe for concurrent use.
 type Lab struct {
 	runs *Runs
+	demo *Demo
 }
 
 // New makes a lab in which nothing runs.
@@ -31,11 +33,20 @@ func New(p Params) *Lab {
 	if p.Logger == nil {
 		p.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Lab{runs: newRuns(p)}
+	return &Lab{runs: newRuns(p), demo: newDemo(p)}
 }
 
 // Runs are the scenarios.
 func (l *Lab) Runs() *Runs { return l.runs }
 
-// Close ends whatever runs, and waits for it.
-func (l *Lab) Close() { l.runs.Close() }
+// Demo is the demo fleet.
+func (l *Lab) Demo() *Demo { return l.demo }
+
+// Close ends whatever runs, all at once, and waits for it.
+func (l *Lab) Close() {
+	var all sync.WaitGroup
+	for _, end := range []func(){l.runs.Close, l.demo.close} {
+		all.Go(end)
+	}
+	all.Wait()
+}
