@@ -2,12 +2,10 @@ package causes
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
 	"gatehouse/app/words"
-	"gatehouse/gateway/attempt"
 	"gatehouse/gateway/cause"
 )
 
@@ -28,7 +26,7 @@ func document(t *testing.T, told map[cause.ID][]line) string {
 		for _, c := range g.causes {
 			lines := told[c]
 			if len(lines) == 0 {
-				lines = []line{{"*not provoked here:* " + elsewhere[c], unseen(c, strings.HasPrefix(g.heading, "Ends"))}}
+				lines = []line{{"*not provoked here:* " + elsewhere[c].why, unseen(c)}}
 			}
 			for i, l := range lines {
 				name := "`" + string(c) + "`"
@@ -57,17 +55,8 @@ func between(short, said string) string {
 	return "<br>"
 }
 
-// unseen is what would be said about a cause that is not provoked.
-func unseen(c cause.ID, end bool) seen {
-	if slices.Contains([]cause.ID{cause.SecretChanged, cause.NotRecorded}, c) {
-		return seen{said: sentence(words.Undecided(c))}
-	}
-	if title, detail := words.Warning(c); title != string(c) {
-		return seen{short: title, said: sentence(detail)}
-	}
-	if end {
-		return seen{said: words.End(c)}
-	}
-	e := words.Explain(attempt.Attempt{Code: 3, Cause: c, DeviceName: "thermostat-7"})
-	return seen{e.Short, join(e.Cause, e.More), e.Advice, ""}
+// unseen is what would be said about a warning that is not provoked.
+func unseen(c cause.ID) seen {
+	title, detail := words.Warning(c)
+	return seen{short: title, said: sentence(detail)}
 }

@@ -23,6 +23,7 @@ import (
 	"gatehouse/gateway/attempt"
 	"gatehouse/gateway/cause"
 	"gatehouse/gateway/credential"
+	"gatehouse/gateway/diagnosis"
 	"gatehouse/gateway/finding"
 	"gatehouse/gateway/registry"
 	"gatehouse/gateway/sid"
@@ -38,6 +39,8 @@ type world struct {
 	key    registry.Key
 	secret string
 	masks  []string // what differs from run to run, and what stands for it
+	port   int      // of a listener of the row's own; 0: the gateway's
+	root   []byte   // of that listener
 }
 
 // opening lets one gateway open at a time: each makes keys and a store, which would starve the others.
@@ -123,7 +126,11 @@ func (w *world) eventually(what string, is func() bool) {
 // tcp is a connection without TLS.
 func (w *world) tcp() net.Conn {
 	w.Helper()
-	c, err := net.DialTimeout("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(w.g.Status().Port)), 5*time.Second)
+	port := w.port
+	if port == 0 {
+		port = w.g.Status().Port
+	}
+	c, err := net.DialTimeout("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), 5*time.Second)
 	w.must(err)
 	_ = c.SetDeadline(time.Now().Add(40 * time.Second))
 	w.Cleanup(func() { _ = c.Close() })
@@ -133,7 +140,11 @@ func (w *world) tcp() net.Conn {
 // roots trust the gateway.
 func (w *world) roots() *x509.CertPool {
 	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(w.g.RootPEM())
+	root := w.root
+	if root == nil {
+		root = w.g.RootPEM()
+	}
+	pool.AppendCertsFromPEM(root)
 	return pool
 }
 
@@ -373,7 +384,11 @@ func (w *world) compared(a attempt.Attempt, why cause.ID) seen {
 // open is an attempt of which it cannot be told whether it would pass now.
 func (w *world) open(a attempt.Attempt, why cause.ID) seen {
 	w.Helper()
-	o := w.g.WouldPass(a)
+	return w.outcome(w.g.WouldPass(a), a, why)
+}
+
+func (w *world) outcome(o diagnosis.Outcome, a attempt.Attempt, why cause.ID) seen {
+	w.Helper()
 	if o.Decided || o.Reason != why {
 		w.Fatalf("%+v, want %s", o, why)
 	}
