@@ -26,6 +26,8 @@ import (
 	"gatehouse/app/desktop/fix"
 	"gatehouse/app/desktop/frame"
 	"gatehouse/app/desktop/kit"
+	screen "gatehouse/app/desktop/lab"
+	"gatehouse/app/desktop/lab/scenarios"
 	"gatehouse/app/desktop/meter"
 	"gatehouse/app/desktop/overview"
 	"gatehouse/app/desktop/sessions"
@@ -34,6 +36,7 @@ import (
 	"gatehouse/app/desktop/state"
 	"gatehouse/app/desktop/timeline"
 	"gatehouse/app/desktop/wizard"
+	"gatehouse/app/lab"
 	"gatehouse/app/onboard"
 	"gatehouse/assets"
 	"gatehouse/gateway"
@@ -95,11 +98,13 @@ type program struct {
 	work    sync.WaitGroup // what runs until ctx ends
 
 	// Set on the UI goroutine once the gateway is open.
-	frame   *frame.Frame
-	bench   *onboard.Bench
-	gateway *gateway.Gateway
-	fixer   fix.Fixer
-	plain   fyne.Size // of the window, before presenting
+	frame     *frame.Frame
+	bench     *onboard.Bench
+	gateway   *gateway.Gateway
+	fixer     fix.Fixer
+	lab       *lab.Lab
+	scenarios *scenarios.View // takes files that are dropped
+	plain     fyne.Size       // of the window, before presenting
 }
 
 func (p *program) run() error {
@@ -183,10 +188,12 @@ func (p *program) show(g *gateway.Gateway, vault *sim.Vault, setups onboard.Setu
 	at.version = p.options.Version
 	readings := &meter.Meter{}
 	var f *frame.Frame
+	var laboratory *screen.Screen
 	f = frame.New(frame.Params{
 		Window: p.window, Gateway: at, Meter: readings, Remembered: p.was, Logger: p.options.Config.Logger,
 		Look:      p.dress,
 		Find:      func(query string) []frame.Found { return at.find(query, f) },
+		Actions:   func() []frame.Found { return labActions(laboratory, f) },
 		AddDevice: func() { p.onboard(at) },
 		Check:     func() frame.Sheet { return p.checkup(at) },
 	})
@@ -219,6 +226,8 @@ func (p *program) show(g *gateway.Gateway, vault *sim.Vault, setups onboard.Setu
 		Findings: findingsOf{at}, Trials: at.trials, Report: at.reportOf,
 	}))
 	f.Add(shell.Sessions, "Sessions", sessions.New(sessions.Params{Shell: f, Gateway: at, Tracer: g}))
+	laboratory = screen.New(p.labTabs(at)...)
+	f.Add(shell.Lab, "Lab", laboratory)
 	f.Add(shell.Settings, "Settings", settings.New(settings.Params{
 		Shell: f, Gateway: settingsOf{at}, Look: f, Version: p.options.Version,
 	}))
@@ -368,6 +377,7 @@ func (p *program) finish() error {
 	if p.frame != nil {
 		p.frame.Wait(ctx)
 	}
+	p.closeLab(ctx)
 	if p.bench != nil {
 		p.bench.Close()
 	}

@@ -108,7 +108,7 @@ func (r *Runs) Start(id string, s *scenario.Scenario, pace Pace) error {
 		return ErrRunning
 	}
 	ctx, end := context.WithCancel(context.Background())
-	steps := outline(nil, "steps", s.Steps, 0)
+	steps := Outline(s)
 	r.run = Run{
 		Number: r.run.Number + 1, ID: id, Name: s.Name, Steps: steps, Of: len(s.Steps), Began: r.params.Now(), Pace: pace, Playing: true,
 	}
@@ -288,6 +288,9 @@ func (r *Runs) over(result scenario.Result, err error) {
 	}
 	r.version.Add(1)
 }
+
+// Outline are the steps of a scenario as a run of it would begin.
+func Outline(s *scenario.Scenario) []Step { return outline(nil, "steps", s.Steps, 0) }
 
 // outline lists steps with those inside them, in the order in which they are written.
 func outline(all []Step, path string, steps []scenario.Step, depth int) []Step {

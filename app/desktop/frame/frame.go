@@ -51,6 +51,8 @@ type Params struct {
 	Look func(theme state.Theme, presenter bool)
 	// Find looks up what a query names, for the command palette, off the UI goroutine; nil finds nothing.
 	Find func(query string) []Found
+	// Actions are more that can be done from anywhere, for the command palette; nil adds none.
+	Actions func() []Found
 	// AddDevice opens the wizard; nil does nothing.
 	AddDevice func()
 	// Check makes what Check shows; nil does nothing.

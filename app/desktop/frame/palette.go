@@ -48,6 +48,9 @@ func (f *Frame) actions() []Found {
 	for i, p := range f.places {
 		all = append(all, Found{Icon: string(p.name), Title: p.label, Detail: "Ctrl+" + strconv.Itoa(i+1), Do: func() { f.Go(p.name, "") }})
 	}
+	if f.p.Actions != nil {
+		all = append(all, f.p.Actions()...)
+	}
 	s := f.header.shown
 	act := func(title, detail string, do func()) {
 		all = append(all, Found{Icon: "chevron", Title: title, Detail: detail, Do: do})

@@ -54,6 +54,9 @@ func New(tabs ...Tab) *Screen {
 	return s
 }
 
+// Tabs are the tabs, in their order.
+func (s *Screen) Tabs() []Tab { return s.tabs }
+
 func (s *Screen) turn(i int) {
 	s.shown.Store(int32(i))
 	s.body.Objects = []fyne.CanvasObject{s.tabs[i].Part.Content()}

@@ -1,0 +1,54 @@
+package desktop
+
+import (
+	"context"
+
+	"gatehouse/app/desktop/frame"
+	screen "gatehouse/app/desktop/lab"
+	"gatehouse/app/desktop/lab/scenarios"
+	"gatehouse/app/desktop/shell"
+	"gatehouse/app/story"
+	"gatehouse/gateway"
+)
+
+// labTabs are the tabs of the Lab, in their order.
+func (p *program) labTabs(at *adapter) []screen.Tab {
+	listening := func() bool { return at.Status().State == gateway.Listening }
+	p.scenarios = scenarios.New(scenarios.Params{Shell: p.frame, Runs: p.lab.Runs(), Ready: p.readyScenarios(), Listening: listening})
+	return []screen.Tab{
+		{ID: "scenarios", Label: "Scenarios", Part: p.scenarios},
+	}
+}
+
+// labActions are the tabs as the command palette finds them.
+func labActions(s *screen.Screen, to shell.Shell) (found []frame.Found) {
+	for _, t := range s.Tabs() {
+		found = append(found, frame.Found{Icon: string(shell.Lab), Title: "Lab: " + t.Label, Do: func() { to.Go(shell.Lab, t.ID) }})
+	}
+	return found
+}
+
+// readyScenarios come with the program. That they can be read is tested where they stand.
+func (p *program) readyScenarios() (offers []scenarios.Offer) {
+	all, err := story.All()
+	if err != nil {
+		p.options.Config.Logger.Error("a scenario of the program cannot be read", "err", err)
+	}
+	for _, r := range all {
+		offers = append(offers, scenarios.Offer{ID: r.ID, Scenario: r.Scenario, Content: r.Content})
+	}
+	return offers
+}
+
+// closeLab ends what the Lab runs, for as long as ctx allows.
+func (p *program) closeLab(ctx context.Context) {
+	if p.lab == nil {
+		return
+	}
+	done := make(chan struct{})
+	go func() { p.lab.Close(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,304 @@
+package scenarios
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+
+	"gatehouse/app/desktop/kit"
+	"gatehouse/app/desktop/shell"
+	"gatehouse/app/lab"
+	"gatehouse/app/words"
+	"gatehouse/sim/scenario"
+)
+
+// paces are what is offered, with what they are called.
+var paces = []struct {
+	pace  lab.Pace
+	label string
+}{{lab.AtOnce, "At once"}, {lab.Slowly, "1 s a step"}, {lab.Calmly, "3 s a step"}, {lab.ByHand, "Step by step"}}
+
+// detail is the right side: the chosen scenario, and how it goes.
+type detail struct {
+	view    *View
+	content fyne.CanvasObject
+
+	title    *kit.Text
+	about    *kit.Prose
+	play     *kit.Button
+	stop     *kit.Button
+	next     *kit.Button
+	buttons  *fyne.Container
+	chips    []*kit.Chip
+	progress *kit.Progress
+	state    *kit.Prose
+	made     *fyne.Container
+	steps    *kit.DataTable[lab.Step]
+	mistakes *fyne.Container
+	plan     fyne.CanvasObject // the steps
+	wrong    fyne.CanvasObject // the mistakes, in their place
+	head     *fyne.Container
+
+	shown    *Offer // what is introduced
+	number   int    // of the run
+	linked   [2]int // the run of which devices are named, and how many
+	followed string // the path of the step that was scrolled to
+}
+
+func newDetail(v *View) *detail {
+	d := &detail{view: v, title: kit.NewText("", kit.Type{Size: 18, Color: kit.Ink, Bold: true}), about: kit.NewProse(), state: kit.NewProse(), made: kit.Flow(8), mistakes: kit.Down(10)}
+	d.play = kit.NewButton("Play", kit.Primary, v.play)
+	d.stop = kit.NewButton("Stop", kit.Secondary, v.p.Runs.Stop)
+	d.next = kit.NewButton("Next step", kit.Primary, v.p.Runs.Next)
+	d.buttons = kit.Across(8, d.play, d.next, d.stop)
+	chips := kit.Across(6, kit.NewText("Pace", kit.Caption))
+	for _, p := range paces {
+		chip := kit.NewChip("", p.label, func() { v.setPace(p.pace) })
+		d.chips = append(d.chips, chip)
+		chips.Add(chip)
+	}
+	d.progress = kit.NewProgress(0)
+	d.steps = kit.NewDataTable(func(s lab.Step) string { return s.Path },
+		kit.Column[lab.Step]{ID: "outcome", Label: "", Width: 28, Create: func() fyne.CanvasObject { return kit.NewIcon("minus", kit.Muted, 13) }, Update: setOutcome},
+		kit.TextColumn("title", "Step", 0, kit.Body, titleOf),
+		kit.TextColumn("took", "Took", 84, kit.Mono.Right(), tookOf),
+	)
+	d.steps.Steady = true
+	d.head = kit.Down(12,
+		kit.Down(4, kit.Clipped(d.title), d.about),
+		kit.Flow(18, d.buttons, chips),
+		d.progress, d.state, d.made)
+	d.plan, d.wrong = container.NewClip(d.steps), container.NewVScroll(d.mistakes)
+	d.content = kit.Card(1, container.NewBorder(kit.Inset(16, 16, 12, 16, d.head), nil, nil, nil, container.NewStack(d.plan, d.wrong)))
+	return d
+}
+
+// titleOf indents what stands inside another step.
+func titleOf(s lab.Step) string {
+	title := sentence(s.Title)
+	if s.Round > 0 && s.Outcome != "" {
+		title += fmt.Sprintf(" · round %d", s.Round)
+	}
+	if s.Why != "" {
+		title += ": " + s.Why
+	}
+	return strings.Repeat("      ", s.Depth) + title
+}
+
+// sentence begins with a capital letter unless it begins with the name of a device.
+func sentence(s string) string {
+	for _, verb := range []string{"create ", "enable ", "disable ", "deploy ", "undeploy ", "give ", "revoke ", "delete ", "set ", "wait "} {
+		if strings.HasPrefix(s, verb) {
+			return strings.ToUpper(s[:1]) + s[1:]
+		}
+	}
+	return s
+}
+
+func tookOf(s lab.Step) string {
+	switch s.Outcome {
+	case scenario.Held, scenario.Broken:
+		return took(s.Took)
+	case scenario.Running:
+		return "now"
+	case scenario.Skipped:
+		return "skipped"
+	}
+	return ""
+}
+
+// took is a time as people read it.
+func took(d time.Duration) string {
+	if d < time.Second {
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	}
+	return fmt.Sprintf("%.1f s", d.Seconds())
+}
+
+// setOutcome draws how a step went; state is never told by colour alone.
+func setOutcome(cell fyne.CanvasObject, s lab.Step) {
+	icon, color := "minus", kit.Line
+	switch s.Outcome {
+	case scenario.Held:
+		icon, color = "check", kit.Good
+	case scenario.Broken:
+		icon, color = "cross", kit.Bad
+	case scenario.Running:
+		icon, color = "hourglass", kit.Accent
+	case scenario.Skipped:
+		icon, color = "barred", kit.Muted
+	}
+	cell.(*kit.Icon).Set(icon, color)
+}
+
+// show puts the chosen scenario on the screen.
+func (d *detail) show(shot snapshot) {
+	o, run := shot.chosen, shot.run
+	if d.shown == nil || d.shown.ID != o.ID || d.shown.Scenario != o.Scenario || !bytes.Equal(d.shown.Content, o.Content) {
+		d.shown = &o
+		d.introduce(o)
+	}
+	d.offer(shot)
+	steps := run.Steps
+	if run.Number == 0 && o.Scenario != nil {
+		steps = lab.Outline(o.Scenario)
+	}
+	if d.number != run.Number {
+		d.number = run.Number
+		d.followed = ""
+	}
+	d.steps.SetRows(steps)
+	d.follow(run)
+	part := float32(0)
+	if run.Of > 0 {
+		part = float32(run.Done) / float32(run.Of)
+	}
+	d.progress.Set(part)
+	d.say(shot)
+	d.link(run)
+	for i, p := range paces {
+		d.chips[i].Choose(p.pace == shot.pace)
+	}
+}
+
+// introduce says what a scenario is about, or what is wrong with the file.
+func (d *detail) introduce(o Offer) {
+	d.mistakes.RemoveAll()
+	if o.Scenario == nil {
+		d.title.Set(o.ID)
+		d.about.Set(kit.Run{Text: words.Count(len(o.Mistakes), "mistake", "mistakes") + ". Nothing was begun: mend the file and open it again.", Type: kit.Quiet})
+		lines := bytes.Split(o.Content, []byte("\n"))
+		for _, m := range o.Mistakes {
+			d.mistakes.Add(mistake(m, lines))
+		}
+	} else {
+		d.title.Set(o.Scenario.Name)
+		d.about.Set(kit.Run{Text: o.Scenario.Description, Type: kit.Quiet})
+	}
+	if o.Scenario == nil {
+		d.plan.Hide()
+		d.wrong.Show()
+	} else {
+		d.wrong.Hide()
+		d.plan.Show()
+	}
+	d.wrong.Refresh()
+}
+
+// mistake is what is wrong, where, and the line of the file that it is in.
+func mistake(m scenario.Mistake, lines [][]byte) fyne.CanvasObject {
+	where := m.Path
+	if m.Line > 0 {
+		where = strings.TrimSuffix(fmt.Sprintf("Line %d, column %d · %s", m.Line, m.Column, m.Path), " · ")
+	}
+	said := m.What
+	if m.Todo != "" {
+		said += ": " + m.Todo
+	}
+	box := kit.Down(3, kit.Across(6, kit.NewIcon("cross", kit.Bad, 12), kit.NewText(where, kit.CaptionBold.In(kit.Bad))), kit.NewProse(kit.Run{Text: said + ".", Type: kit.Body}))
+	if m.Line > 0 && m.Line <= len(lines) {
+		const most = 120 // letters: of a longer line the beginning says where it is
+		line := strings.TrimRight(string(lines[m.Line-1]), "\r")
+		if len(line) > most {
+			line = strings.ToValidUTF8(line[:most], "") + "…"
+		}
+		box.Add(kit.CodeBlock(line))
+	}
+	return kit.Inset(0, 16, 0, 16, box)
+}
+
+// offer shows the buttons that do something now.
+func (d *detail) offer(shot snapshot) {
+	playing := shot.run.Playing
+	label := "Play"
+	if shot.run.Number > 0 {
+		label = "Play again"
+	}
+	d.play.SetLabel(label)
+	able(d.play, shot.chosen.Scenario != nil && shot.other == "" && shot.open)
+	able(d.next, shot.run.Awaiting)
+	able(d.stop, !shot.run.Stopping)
+	hidden := [3]bool{playing, !playing || shot.pace != lab.ByHand, !playing}
+	if hidden != [3]bool{d.play.Hidden, d.next.Hidden, d.stop.Hidden} {
+		d.play.Hidden, d.next.Hidden, d.stop.Hidden = hidden[0], hidden[1], hidden[2]
+		d.buttons.Refresh()
+	}
+	d.head.Refresh()
+}
+
+func able(b *kit.Button, on bool) {
+	if on {
+		b.Enable()
+	} else {
+		b.Disable()
+	}
+}
+
+// say tells how it goes in a sentence.
+func (d *detail) say(shot snapshot) {
+	run := shot.run
+	quiet := func(text string) { d.state.Set(kit.Run{Text: text, Type: kit.Quiet}) }
+	switch {
+	case shot.chosen.Scenario == nil:
+		quiet("")
+	case shot.other != "":
+		quiet("“" + shot.other + "” is playing. It has to end before another begins.")
+	case !shot.open:
+		quiet("The gateway is stopped, so no device could connect. Start it at the top of the window.")
+	case run.Number == 0:
+		quiet("It plays in a fleet of its own, which is removed afterwards. Nothing of yours is touched.")
+	case run.Stopping && run.Playing:
+		quiet("Stopping, and removing what it made…")
+	case run.Playing && run.Awaiting:
+		quiet(fmt.Sprintf("%d of %s. Waiting for you.", run.Done, words.Count(run.Of, "step", "steps")))
+	case run.Playing:
+		quiet(fmt.Sprintf("%d of %s · %s", run.Done, words.Count(run.Of, "step", "steps"), took(run.Took/tick*tick)))
+	case run.Held:
+		d.state.Set(kit.Run{Text: "Everything went as expected", Type: kit.Strong.In(kit.Good)}, kit.Run{Text: ", in " + took(run.Took) + ".", Type: kit.Quiet})
+	default:
+		d.state.Set(kit.Run{Text: "It ended before its time: ", Type: kit.Strong.In(kit.Bad)}, kit.Run{Text: run.Why + ".", Type: kit.Body})
+	}
+}
+
+// mostLinks bounds how many devices are named.
+const mostLinks = 12
+
+// link names what the run made; the attempts of a device stay when it is gone.
+func (d *detail) link(run lab.Run) {
+	if d.linked == [2]int{run.Number, len(run.Made)} {
+		return
+	}
+	d.linked = [2]int{run.Number, len(run.Made)}
+	d.made.RemoveAll()
+	if len(run.Made) > 0 {
+		d.made.Add(kit.NewText("Attempts of", kit.Caption))
+	}
+	for i, m := range run.Made {
+		if i == mostLinks {
+			d.made.Add(kit.NewText(fmt.Sprintf("and %d more", len(run.Made)-i), kit.Caption))
+			break
+		}
+		d.made.Add(kit.NewLink(m.Name, kit.Body, func() { d.view.p.Shell.Go(shell.Attempts, m.SID) }))
+	}
+	d.made.Refresh()
+}
+
+// follow keeps the step that plays in sight.
+func (d *detail) follow(run lab.Run) {
+	if !run.Playing && run.Held {
+		return
+	}
+	for i, s := range run.Steps {
+		if s.Outcome != scenario.Running && s.Outcome != scenario.Broken || s.Path == d.followed || i+1 < len(run.Steps) && run.Steps[i+1].Depth > s.Depth {
+			continue
+		}
+		d.followed = s.Path
+		const rowHeight, ahead = 28, 4
+		d.steps.ScrollTo(float32(max(0, i-ahead) * rowHeight))
+		return
+	}
+}
