@@ -12,12 +12,12 @@ import (
 // copyOption is an option of mosquitto's clients, which people try things out with.
 func copyOption(option string) func(Source, attempt.Attempt) (Remedy, bool) {
 	return func(Source, attempt.Attempt) (Remedy, bool) {
-		return Remedy{Kind: Copy, Label: "Copy the mosquitto option", Text: option}, true
+		return Remedy{Kind: Copy, Label: "Copy the mosquitto option", Brief: "Copy " + option, Text: option}, true
 	}
 }
 
 func copyAddress(s Source, _ attempt.Attempt) (Remedy, bool) {
-	return Remedy{Kind: Copy, Label: "Copy the TLS address", Text: s.Address}, s.Address != ""
+	return Remedy{Kind: Copy, Label: "Copy the TLS address", Brief: "Copy address", Text: s.Address}, s.Address != ""
 }
 
 func saveRoot(Source, attempt.Attempt) (Remedy, bool) {
@@ -31,7 +31,7 @@ func copyGenerate(_ Source, a attempt.Attempt) (Remedy, bool) {
 		name = "device"
 	}
 	return Remedy{
-		Kind: Copy, Label: "Copy a command that makes one", Hint: "Install device.key and device.crt on the device, and enrol device.crt.",
+		Kind: Copy, Label: "Copy a command that makes one", Brief: "Copy command", Hint: "Install device.key and device.crt on the device, and enrol device.crt.",
 		Text: "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj /CN=" + name + " -keyout device.key -out device.crt",
 	}, true
 }

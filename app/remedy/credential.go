@@ -34,11 +34,11 @@ func rightUser(s Source, a attempt.Attempt) (Remedy, bool) {
 		if c.ID == cause.SecretSwapped {
 			hint = "Set it as the user name, and the secret as the password."
 		}
-		return Remedy{Kind: Copy, Label: "Copy the right Key SID", Text: key.SID, DeviceSID: key.DeviceSID, Hint: hint}, true
+		return Remedy{Kind: Copy, Label: "Copy the right Key SID", Brief: "Copy Key SID", Text: key.SID, DeviceSID: key.DeviceSID, Hint: hint}, true
 	}
 	if found && c.ID == cause.UserIsDevice {
 		if keys := s.Registry.Keys(c.Fact("device")); len(keys) > 0 {
-			return Remedy{Kind: Copy, Label: "Copy the right Key SID", Text: keys[0].SID, DeviceSID: keys[0].DeviceSID, Hint: "Set it as the user name."}, true
+			return Remedy{Kind: Copy, Label: "Copy the right Key SID", Brief: "Copy Key SID", Text: keys[0].SID, DeviceSID: keys[0].DeviceSID, Hint: "Set it as the user name."}, true
 		}
 		return s.newKey(c.Fact("device"), "")
 	}
@@ -50,7 +50,7 @@ func rightSecret(s Source, a attempt.Attempt) (Remedy, bool) {
 	c, found := clueOf(a)
 	if found && c.ID == cause.SecretOfOtherKey {
 		if key, known := s.Registry.Key(c.Fact("key")); known {
-			return Remedy{Kind: Copy, Label: "Copy the right Key SID", Text: key.SID, DeviceSID: key.DeviceSID, Hint: "Set it as the user name."}, true
+			return Remedy{Kind: Copy, Label: "Copy the right Key SID", Brief: "Copy Key SID", Text: key.SID, DeviceSID: key.DeviceSID, Hint: "Set it as the user name."}, true
 		}
 	}
 	hint := ""

@@ -41,6 +41,7 @@ type Choice struct {
 type Remedy struct {
 	Kind      Kind
 	Label     string // of the button
+	Brief     string // of the button in a narrow place; empty: Label says it in its first words
 	DeviceSID string
 	Text      string // for Copy
 	// Hint is what to heed on the device's side, one sentence; often empty.

@@ -103,7 +103,7 @@ func (l *List) buttons(f Finding, line *fyne.Container) fyne.CanvasObject {
 	if f.Fixable {
 		label := f.Remedy.Label
 		if l.wide {
-			label = fix.Short(label) // beside the title, which says for whom
+			label = fix.Short(f.Remedy) // beside the title, which says for whom
 		}
 		line.Add(kit.NewButton(label, kit.Small, func() { l.fix.Press(f.Remedy, l.after) }))
 	}

@@ -45,10 +45,10 @@ func (f Fixer) Press(r remedy.Remedy, done func()) {
 }
 
 // hint says what to heed on the device's side with what was just made or copied: a new key goes wrong as the old one did, as
-// long as the device adds a newline to it.
+// long as the device adds a newline to it. It stays, since somebody has to go to the device with it.
 func (f Fixer) hint(r remedy.Remedy) {
 	if r.Hint != "" {
-		f.Shell.Toast(r.Hint, nil)
+		f.Shell.Remind(r.Hint)
 	}
 }
 
@@ -89,9 +89,13 @@ func failed(label string) string {
 	return "“" + strings.TrimSuffix(label, "…") + "” did not work"
 }
 
-// Short is a label for a narrow place: whole when it is short, else without whom it is for, else its verb.
-func Short(label string) string {
+// Short is a remedy's label for a narrow place: whole when it is short, else without whom it is for, else its verb.
+func Short(r remedy.Remedy) string {
 	const room = 14 // letters
+	label := r.Label
+	if r.Brief != "" {
+		return r.Brief
+	}
 	if utf8.RuneCountInString(label) <= room {
 		return label
 	}

@@ -78,14 +78,14 @@ func TestTheOtherKindsGoWhereTheyBelong(t *testing.T) {
 	require.Empty(t, window.Toasts)
 }
 
-func TestWhatToHeedOnTheDeviceIsSaidWithANewKey(t *testing.T) {
+func TestWhatToHeedOnTheDeviceStaysOnTheScreen(t *testing.T) {
 	window := &shelltest.Shell{}
 	f := fix.Fixer{Shell: window, NewKey: func(string) {}}
 	f.Press(remedy.Remedy{Kind: remedy.NewKey, DeviceSID: "TH1", Hint: "Send the password without it."}, nil)
 	f.Press(remedy.Remedy{Kind: remedy.Copy, Text: "KY1", Hint: "Set it as the user name."}, nil)
-	require.Len(t, window.Toasts, 2)
-	require.Equal(t, "Send the password without it.", window.Toasts[0].Message)
-	require.Equal(t, "Set it as the user name.", window.Toasts[1].Message)
+	f.Press(remedy.Remedy{Kind: remedy.Copy, Text: "KY1"}, nil)
+	require.Equal(t, []string{"Send the password without it.", "Set it as the user name."}, window.Reminders)
+	require.Empty(t, window.Toasts, "a toast would be gone before somebody is at the device")
 }
 
 func TestShortLabelsFitTheirPlace(t *testing.T) {
@@ -95,6 +95,7 @@ func TestShortLabelsFitTheirPlace(t *testing.T) {
 		"New key for thermostat-7":    "New key",
 		"Enrol this certificate for…": "Enrol…",
 	} {
-		require.Equal(t, want, fix.Short(label))
+		require.Equal(t, want, fix.Short(remedy.Remedy{Label: label}))
 	}
+	require.Equal(t, "Copy address", fix.Short(remedy.Remedy{Label: "Copy the TLS address", Brief: "Copy address"}), "a verb alone would not say what is copied")
 }

@@ -28,6 +28,9 @@ func (f *Frame) AddDevice() {
 // Toast implements shell.Shell.
 func (f *Frame) Toast(message string, undo func()) { f.toasts.show(message, undo) }
 
+// Remind implements shell.Shell.
+func (f *Frame) Remind(message string) { f.toasts.remind(message) }
+
 // Fail implements shell.Shell.
 func (f *Frame) Fail(what string, err error) {
 	if errors.Is(err, context.Canceled) {

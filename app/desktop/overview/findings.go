@@ -61,7 +61,7 @@ func (f *found) first(one findings.Finding) fyne.CanvasObject {
 	}
 	buttons := kit.Across(6)
 	if one.Fixable {
-		buttons.Add(kit.NewButton(fix.Short(one.Remedy.Label), kit.Small, func() { f.screen.p.Fix.Press(one.Remedy, f.screen.again) }))
+		buttons.Add(kit.NewButton(fix.Short(one.Remedy), kit.Small, func() { f.screen.p.Fix.Press(one.Remedy, f.screen.again) }))
 	}
 	buttons.Add(kit.NewButton("Show", kit.Small, func() { f.fold(false) }))
 	said := kit.Across(8, kit.NewIcon(icon, color, 14), kit.NewText(f.title.String()+":", kit.Strong.In(color)), kit.NewText(one.Title, kit.Strong), kit.NewText(one.Evidence, kit.Quiet))

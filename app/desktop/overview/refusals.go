@@ -131,7 +131,7 @@ func (r *refusals) line(n refusal) fyne.CanvasObject {
 	show := func() { s.p.Fix.Shell.Go(shell.Attempts, shell.AttemptKey(n.id)) }
 	buttons := kit.Across(6)
 	if n.fix {
-		buttons.Add(kit.NewButton(fix.Short(n.remedy.Label), kit.Secondary, func() { s.p.Fix.Press(n.remedy, s.again) }))
+		buttons.Add(kit.NewButton(fix.Short(n.remedy), kit.Secondary, func() { s.p.Fix.Press(n.remedy, s.again) }))
 	}
 	buttons.Add(kit.NewButton("Show", kit.Secondary, show))
 	from := kit.NewLink(n.host, kit.Caption, func() { s.p.Fix.Shell.Go(shell.Attempts, shell.FromKey(n.host)) })

@@ -50,6 +50,8 @@ type Shell interface {
 	Check(files ...File)
 	// Toast says for some seconds what the user did; undo may be nil.
 	Toast(message string, undo func())
+	// Remind says what the user is to heed elsewhere, on a device; it stays until it is closed.
+	Remind(message string)
 	// Fail shows an error: what, why, and what to do.
 	Fail(what string, err error)
 	// Confirm asks before something is lost; do runs when the user agrees.

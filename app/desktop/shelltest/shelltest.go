@@ -28,6 +28,7 @@ type Shell struct {
 	Masked    bool // what Presenter says
 	Gone      [][2]string
 	Toasts    []Toast
+	Reminders []string
 	Failures  []error
 	Questions []Question
 	Copied    [][2]string
@@ -57,6 +58,9 @@ func (s *Shell) Check(files ...shell.File) { s.Checks = append(s.Checks, files) 
 
 // Toast implements shell.Shell.
 func (s *Shell) Toast(message string, undo func()) { s.Toasts = append(s.Toasts, Toast{message, undo}) }
+
+// Remind implements shell.Shell.
+func (s *Shell) Remind(message string) { s.Reminders = append(s.Reminders, message) }
 
 // Fail implements shell.Shell.
 func (s *Shell) Fail(_ string, err error) { s.Failures = append(s.Failures, err) }
