@@ -60,7 +60,7 @@ func (a *adapter) seen() gateway.Status {
 // Status implements frame.Gateway.
 func (a *adapter) Status() frame.Status {
 	s := a.seen()
-	status := frame.Status{URL: s.URL, Port: s.Port, Network: s.Network, Fixed: a.fixed, LeafNotAfter: s.LeafNotAfter}
+	status := frame.Status{URL: s.URL, Port: s.Port, Network: s.Network, Fixed: a.fixed, LeafNotAfter: s.LeafNotAfter, TLS: "TLS 1.2, 1.3"}
 	switch s.State {
 	case gateway.Listening:
 		status.State = frame.Listening

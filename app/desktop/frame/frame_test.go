@@ -117,7 +117,7 @@ func newStage(t *testing.T, was state.State) *stage {
 	t.Helper()
 	test.NewTempApp(t).Settings().SetTheme(kit.Theme{Mode: kit.AlwaysDark})
 	s := &stage{t: t, queue: &queue{}, now: time.Date(2026, 3, 1, 14, 2, 0, 0, time.UTC)}
-	s.gateway = &fake{status: Status{State: Listening, URL: "mqtts://localhost:8883", Port: 8883, LeafNotAfter: s.now.Add(89*24*time.Hour + time.Hour)}}
+	s.gateway = &fake{status: Status{State: Listening, URL: "mqtts://localhost:8883", Port: 8883, LeafNotAfter: s.now.Add(89*24*time.Hour + time.Hour), TLS: "TLS 1.2, 1.3"}}
 	s.window = test.NewTempWindow(t, canvas.NewRectangle(nil))
 	s.frame = New(Params{
 		Window: s.window, Gateway: s.gateway, Meter: &meter.Meter{}, Do: s.queue.do, Now: func() time.Time { return s.now }, Remembered: was,
@@ -174,6 +174,7 @@ func TestTheHeaderSaysWhatTheGatewayDoes(t *testing.T) {
 	require.Contains(t, s.texts(), "Listening")
 	require.Contains(t, s.texts(), "mqtts://localhost:8883")
 	require.Contains(t, s.texts(), "Certificate valid 89 days")
+	require.Contains(t, s.texts(), "· TLS 1.2, 1.3")
 	s.press("Stop")
 	s.settle()
 	require.Equal(t, []string{"stop"}, s.gateway.asked)

@@ -26,6 +26,7 @@ type Status struct {
 	Fixed   bool // the address was given at the start and cannot be changed
 	// LeafNotAfter is when the server's certificate expires.
 	LeafNotAfter time.Time
+	TLS          string // the versions that devices may speak: "TLS 1.2, 1.3"
 	// Problem is what is wrong, in one sentence; empty when all is well. Advice says what to do about it.
 	Problem, Advice string
 	// OtherPort is a port to offer, when the problem is that Port is taken; else 0.

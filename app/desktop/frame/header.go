@@ -26,6 +26,7 @@ type header struct {
 	machine, lan   *kit.Chip
 	where          *fyne.Container // holds both
 	certificate    *kit.Text
+	versions       *kit.Text // of TLS, behind it
 	presenter, run *kit.Button
 
 	shown Status
@@ -38,7 +39,7 @@ func newHeader(f *Frame) *header {
 		frame: f, first: true,
 		dot:  &canvas.Rectangle{FillColor: kit.Muted, CornerRadius: 5},
 		word: kit.NewText("Starting", kit.CaptionBold.In(kit.Muted)),
-		url:  kit.NewText("", kit.Mono), certificate: kit.NewText("", kit.Quiet),
+		url:  kit.NewText("", kit.Mono), certificate: kit.NewText("", kit.Quiet), versions: kit.NewText("", kit.Quiet),
 	}
 	h.dot.SetMinSize(fyne.NewSquareSize(10))
 	h.machine = kit.NewChip("", "This machine only", func() { h.network(false) })
@@ -50,14 +51,15 @@ func newHeader(f *Frame) *header {
 	find := func() { f.OpenPalette() }
 	copyURL := kit.NewButton("Copy", kit.Small, func() { f.Copy("address", h.shown.URL) })
 	h.content = container(
-		part{object: kit.NewText("Gatehouse", kit.Title), gap: 20, drop: 4},
+		part{object: kit.NewText("Gatehouse", kit.Title), gap: 20, drop: 5},
 		part{object: kit.Across(5, h.dot, h.word), gap: 20},
 		part{object: h.url, gap: 12},
-		part{object: copyURL, gap: 20, drop: 6},
-		part{object: h.where, gap: 20, drop: 5},
-		part{object: h.certificate, gap: 14, drop: 1},
-		part{object: kit.NewChip("", "Ctrl+K  Find anything", find), gap: 12, drop: 2, right: true},
-		part{object: kit.NewChip("", "Ctrl+K", find), gap: 12, drop: 3, right: true, instead: true},
+		part{object: copyURL, gap: 20, drop: 7},
+		part{object: h.where, gap: 20, drop: 6},
+		part{object: h.certificate, gap: 4, drop: 2},
+		part{object: h.versions, gap: 14, drop: 1},
+		part{object: kit.NewChip("", "Ctrl+K  Find anything", find), gap: 12, drop: 3, right: true},
+		part{object: kit.NewChip("", "Ctrl+K", find), gap: 12, drop: 4, right: true, instead: true},
 		part{object: h.presenter, gap: 12, right: true},
 		part{object: h.run, right: true},
 	)
@@ -97,8 +99,17 @@ func (h *header) set(s Status, now time.Time) {
 	} else {
 		h.certificate.SetType(kit.Quiet)
 	}
+	h.versions.Set(join(said, s.TLS))
 	h.label()
 	relayout(h.content)
+}
+
+// join puts a dot before what stands behind something.
+func join(before, text string) string {
+	if before == "" || text == "" {
+		return text
+	}
+	return "· " + text
 }
 
 // certificateWords says how long the server's certificate is valid; warn when it soon is not.
@@ -221,6 +232,14 @@ type part struct {
 	instead bool // stands in for the part before it, once that has vanished
 }
 
+// width is what a part takes up, its gap included; what is empty has none.
+func (p part) width() float32 {
+	if w := p.object.MinSize().Width; w > 0 {
+		return w + p.gap
+	}
+	return 0
+}
+
 func container(parts ...part) *fyne.Container {
 	c := &fyne.Container{Layout: headerLayout{parts}}
 	for _, p := range parts {
@@ -264,7 +283,7 @@ func (l headerLayout) Layout(_ []fyne.CanvasObject, size fyne.Size) {
 		}
 		p.object.Resize(m)
 		p.object.Move(fyne.NewPos(*x, float32(int((size.Height-m.Height)/2))))
-		*x += m.Width + p.gap
+		*x += p.width()
 	}
 }
 
@@ -281,7 +300,7 @@ func setShown(o fyne.CanvasObject, on bool) {
 func (l headerLayout) width(shown []bool) (width float32) {
 	for i, p := range l.parts {
 		if shown[i] {
-			width += p.object.MinSize().Width + p.gap
+			width += p.width()
 		}
 	}
 	return width
@@ -290,7 +309,7 @@ func (l headerLayout) width(shown []bool) (width float32) {
 func (l headerLayout) rightWidth(shown []bool) (width float32) {
 	for i, p := range l.parts {
 		if shown[i] && p.right {
-			width += p.object.MinSize().Width + p.gap
+			width += p.width()
 		}
 	}
 	return width
