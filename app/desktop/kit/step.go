@@ -56,7 +56,7 @@ func newStepView(pressed func()) *stepView {
 // set shows a step; what is shown already costs a comparison.
 func (v *stepView) set(s Step, first, last bool) {
 	ink := s.State
-	if ink == Good {
+	if ink == Good || ink == Muted {
 		ink = Ink // only what needs attention is coloured
 	}
 	moved := s.Title != v.title.String() || s.Detail != v.detail.String()

@@ -98,7 +98,7 @@ func Prepare(a attempt.Attempt) Steps {
 	for i, s := range a.Steps {
 		title, said := words.Step(s, a)
 		all[i] = step{
-			key: fmt.Sprint(a.ID, "/", i), offset: words.Offset(s.Offset), state: stateColor(s.State),
+			key: fmt.Sprint(a.ID, "/", i), offset: words.Offset(s.Offset), state: stateOf(s, a),
 			title: title, detail: said, facts: words.Facts(s),
 		}
 		for _, name := range []string{"old_attempt", "new_attempt"} {
@@ -108,6 +108,14 @@ func Prepare(a attempt.Attempt) Steps {
 		}
 	}
 	return all
+}
+
+// stateOf is the colour of a step. That a refused connection was closed is as it should be, and nothing to be glad of.
+func stateOf(s attempt.Step, a attempt.Attempt) kit.Color {
+	if s.Kind == attempt.Ended && s.State == attempt.Good && a.Code.Refused() {
+		return kit.Muted
+	}
+	return stateColor(s.State)
 }
 
 func stateColor(s attempt.State) kit.Color {

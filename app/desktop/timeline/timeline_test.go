@@ -96,3 +96,10 @@ func TestACardWithATitleShowsTheCodeAsABadgeAndWhenItWas(t *testing.T) {
 	})
 	require.Equal(t, 1, badges)
 }
+
+func TestThatARefusedConnectionWasClosedIsNothingToBeGladOf(t *testing.T) {
+	end := []attempt.Step{{Kind: attempt.Ended}}
+	require.Equal(t, kit.Muted, Prepare(attempt.Attempt{Code: 5, Steps: end})[0].state)
+	require.Equal(t, kit.Good, Prepare(attempt.Attempt{Code: 0, Steps: end})[0].state)
+	require.Equal(t, kit.Bad, Prepare(attempt.Attempt{Code: 5, Steps: []attempt.Step{{Kind: attempt.Ended, State: attempt.Bad}}})[0].state, "what went wrong stays so")
+}
