@@ -14,7 +14,7 @@ import (
 func (d *detail) reportButtons(id uint64) []fyne.CanvasObject {
 	s := d.screen
 	var more *kit.Button
-	more = kit.NewButton("…", kit.Secondary, func() { dropDown(more, d.reportMenu(id)...) })
+	more = kit.NewButton("Report as…", kit.Secondary, func() { dropDown(more, d.reportMenu(id)...) })
 	return []fyne.CanvasObject{kit.NewButton("Copy report", kit.Secondary, func() { s.copyReport(id) }), more}
 }
 
