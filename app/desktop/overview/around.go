@@ -194,6 +194,7 @@ type around struct {
 	spots   *spots
 	first   *fyne.Container // instead of an empty picture
 	add     *fyne.Container
+	demo    *demoBar
 	shown   int // devices
 }
 
@@ -208,12 +209,14 @@ func newAround(s *Screen) *around {
 	})
 	head := container.NewBorder(nil, nil, nil, kit.Inset(0, 0, 0, 12, a.caption), kit.Clipped(kit.NewText("Devices around the gateway", kit.Title)))
 	check := func() { s.p.Fix.Shell.Check() }
-	a.add = kit.Flow(10, kit.NewButton("Add a device", kit.Primary, s.p.Fix.Shell.AddDevice), kit.NewButton("Check credentials", kit.Secondary, check))
-	a.first = container.NewStack(kit.Centred(380, kit.Down(10,
+	a.demo = newDemoBar(s)
+	a.add = kit.Flow(10, kit.NewButton("Add a device", kit.Primary, s.p.Fix.Shell.AddDevice), kit.NewButton("Check credentials", kit.Secondary, check), a.demo.remove)
+	a.first = container.NewStack(kit.Centred(430, kit.Down(10,
 		kit.NewText("Add your first device", kit.Type{Size: 18, Color: kit.Ink, Bold: true}),
 		kit.NewProse(kit.Run{Type: kit.Quiet,
 			Text: "Give it a name and a credential, then connect your board with a ready snippet, or let this computer play the device."}),
-		kit.Across(8, kit.NewButton("Add a device", kit.Primary, s.p.Fix.Shell.AddDevice), kit.NewButton("Check credentials", kit.Secondary, check)),
+		kit.Flow(8, kit.NewButton("Add a device", kit.Primary, s.p.Fix.Shell.AddDevice), a.demo.load, kit.NewButton("Check credentials", kit.Secondary, check)),
+		a.demo.about, a.demo.making,
 	)))
 	a.first.Hide()
 	a.content = kit.Card(14, container.NewBorder(head, a.add, nil, nil, container.NewStack(a.picture, a.spots, a.first)))
@@ -239,7 +242,7 @@ func (a *around) set(shot snapshot) {
 		a.picture.Objects = []fyne.CanvasObject{kit.NewDeviceMap("gateway", picture(shot.nodes))}
 		a.picture.Refresh()
 	}
-	if a.shown != shot.devices {
+	if room := a.demo.set(shot.demo); room || a.shown != shot.devices {
 		a.shown = shot.devices
 		a.content.Refresh()
 	}

@@ -47,6 +47,8 @@ type Params struct {
 	Remedy func(attempt.Attempt) (remedy.Remedy, bool)
 	// Findings is what several attempts show together; nil finds nothing.
 	Findings findings.Source
+	// Demo can be loaded by a tap; nil offers none.
+	Demo Demo
 	// Registered changes whenever devices or remedies may have changed; nil when they never do.
 	Registered func() uint64
 	// Now is the clock; nil means time.Now.
@@ -85,6 +87,7 @@ type seen struct {
 	stamp   uint64
 	found   uint64
 	stats   broker.Stats
+	demo    DemoState
 	minute  int64 // what is news changes with time alone
 }
 
@@ -98,6 +101,7 @@ type snapshot struct {
 	refusals []refusal
 	findings []findings.Finding
 	devices  int
+	demo     DemoState
 }
 
 // nothing is a Source for a screen that has none.
@@ -117,6 +121,9 @@ func New(p Params) *Screen {
 	}
 	if p.Findings == nil {
 		p.Findings = nothing{}
+	}
+	if p.Demo == nil {
+		p.Demo = noDemo{}
 	}
 	s := &Screen{p: p, stale: true}
 	s.around, s.codes, s.refusals = newAround(s), newCodes(s), newRefusals(s)
@@ -152,7 +159,7 @@ func (s *Screen) Pull() func() {
 	s.mu.Unlock()
 	now := s.p.Now()
 	next := seen{
-		reading: s.p.Meter.Read(), version: s.p.Log.Version(), stamp: s.p.Registered(), found: s.p.Findings.Version(), stats: s.p.Gateway.Stats(), minute: now.Unix() / 60,
+		reading: s.p.Meter.Read(), version: s.p.Log.Version(), stamp: s.p.Registered(), found: s.p.Findings.Version(), stats: s.p.Gateway.Stats(), demo: s.p.Demo.State(), minute: now.Unix() / 60,
 	}
 	if !stale && next == s.seen && !s.nodes.moving() {
 		return nil
@@ -160,7 +167,7 @@ func (s *Screen) Pull() func() {
 	before := s.seen
 	s.seen = next
 	shot := s.last
-	shot.reading = next.reading
+	shot.reading, shot.demo = next.reading, next.demo
 	decided := stale || next.version != before.version || next.stamp != before.stamp || next.found != before.found || next.minute != before.minute
 	if decided {
 		s.decided(&shot, now)
@@ -190,7 +197,7 @@ func weighty(all []findings.Finding) []findings.Finding {
 }
 
 func (s snapshot) same(o snapshot) bool {
-	return s.reading == o.reading && s.refused == o.refused && s.counts == o.counts && s.caption == o.caption && s.devices == o.devices &&
+	return s.reading == o.reading && s.refused == o.refused && s.counts == o.counts && s.caption == o.caption && s.devices == o.devices && s.demo == o.demo &&
 		sameNodes(s.nodes, o.nodes) && sameRefusals(s.refusals, o.refusals) &&
 		findings.Same(s.findings, o.findings)
 }
