@@ -258,10 +258,11 @@ var ends = []row{
 		cause: cause.SessionOverflow, how: "A connected device acknowledges nothing, and more waits for it than its session may hold",
 		settings: &gateway.Settings{Limits: gateway.Limits{SessionMessages: 3, Window: 1}}, provoke: func(w *world) seen {
 			return w.ending(cause.SessionOverflow, func(c *tls.Conn) {
-				w.send(c, subscribe("news"))
+				packets := subscribe("news")
 				for id := range 8 {
-					w.send(c, wire.AppendPublish(nil, wire.Message{Topic: "news", Payload: []byte("x"), QoS: 1, ID: uint16(id + 1)}))
+					packets = wire.AppendPublish(packets, wire.Message{Topic: "news", Payload: []byte("x"), QoS: 1, ID: uint16(id + 1)})
 				}
+				w.send(c, packets) // in one: the gateway closes before it has read all
 			})
 		},
 	},
