@@ -13,7 +13,7 @@ import (
 
 // labTabs are the tabs of the Lab, in their order.
 func (p *program) labTabs(at *adapter) []screen.Tab {
-	listening := func() bool { return at.Status().State == gateway.Listening }
+	listening := func() bool { return at.last.Load().State == gateway.Listening }
 	p.scenarios = scenarios.New(scenarios.Params{Shell: p.frame, Runs: p.lab.Runs(), Ready: p.readyScenarios(), Listening: listening})
 	return []screen.Tab{
 		{ID: "scenarios", Label: "Scenarios", Part: p.scenarios},
