@@ -119,6 +119,15 @@ func (b *Bench) SetUp(deviceSID string, s Setup) error {
 	return nil
 }
 
+// Change keeps how a device is played with a change. It writes to disk.
+func (b *Bench) Change(deviceSID string, edit func(*Setup)) error {
+	b.editing.Lock()
+	defer b.editing.Unlock()
+	s := b.Setup(deviceSID)
+	edit(&s)
+	return b.SetUp(deviceSID, s)
+}
+
 // named names the credential that is counted.
 func (b *Bench) named(deviceSID string, s Setup) Setup {
 	all := b.Credentials(deviceSID)

@@ -48,6 +48,8 @@ type Bench struct {
 	p       BenchParams
 	changes atomic.Uint64 // of what no player knows of
 
+	editing sync.Mutex // held by Change
+
 	mu      sync.Mutex
 	virtual map[string]*virtual
 }

@@ -10,7 +10,6 @@ import (
 	"gatehouse/app/desktop/devices/mend"
 	"gatehouse/app/onboard"
 	"gatehouse/gateway/registry"
-	"gatehouse/sim"
 )
 
 var mendMenu = mend.Menu
@@ -31,9 +30,14 @@ func (s *Screen) menu(r row) *fyne.Menu {
 		add("Undeploy", func() { s.deploy(r, "") })
 	}
 	if r.virtual {
-		if s.p.Bench.Connected(d.SID) {
+		switch {
+		case s.p.Bench.ByItself(d.SID):
+			add("Stop virtual device", func() { s.disconnect(d) })
+		case s.p.Bench.Connected(d.SID):
 			add("Disconnect virtual device", func() { s.disconnect(d) })
-		} else {
+		case s.p.Bench.Setup(d.SID).ByItself:
+			add("Start virtual device", func() { s.connectAgain(d) })
+		default:
 			add("Connect virtual device", func() { s.connectAgain(d) })
 		}
 	} else if r.connected && s.p.Disconnect != nil {
@@ -125,15 +129,20 @@ func (s *Screen) deployment(fleet, sid string) (registry.Deployment, bool) {
 
 // disconnect ends the connection: properly when this computer plays the device, else at the gateway.
 func (s *Screen) disconnect(d registry.Device) {
+	said := " is disconnected"
 	s.p.Shell.Background(func(context.Context) error {
-		if s.p.Bench.Connected(d.SID) {
+		switch {
+		case s.p.Bench.ByItself(d.SID):
+			said = " is stopped"
 			s.p.Bench.Disconnect(d.SID)
-		} else if s.p.Disconnect != nil {
+		case s.p.Bench.Connected(d.SID):
+			s.p.Bench.Disconnect(d.SID)
+		case s.p.Disconnect != nil:
 			s.p.Disconnect(d.SID)
 		}
 		return nil
 	}, func(error) {
-		s.p.Shell.Toast(d.Name()+" is disconnected", nil)
+		s.p.Shell.Toast(d.Name()+said, nil)
 		s.reload()
 	})
 }
@@ -142,24 +151,32 @@ func (s *Screen) disconnect(d registry.Device) {
 func (s *Screen) connectAgain(d registry.Device) {
 	s.list.choose(d.SID)
 	s.detail.open(tabConnect)
-	s.connectVirtual(d, s.p.Bench.LastOptions(d), nil)
+	s.connectVirtual(d, func(*onboard.Setup) {})
 }
 
-// connectVirtual plays the device; after, which may be nil, is told the result on the UI goroutine.
-func (s *Screen) connectVirtual(d registry.Device, o onboard.Options, after func(sim.Result)) {
+// connectVirtual plays the device as it is set up, with a change: it connects, or is left to itself.
+func (s *Screen) connectVirtual(d registry.Device, edit func(*onboard.Setup)) {
 	if s.detail.busy {
 		return
 	}
 	s.detail.busy = true
 	s.detail.play.SetLabel("Connecting…")
-	var result sim.Result
 	s.p.Shell.Background(func(ctx context.Context) error {
-		result = s.p.Bench.Connect(ctx, d.SID, o)
+		wrong := false
+		if err := s.p.Bench.Change(d.SID, func(setup *onboard.Setup) { edit(setup); wrong = setup.Options.WrongSecret }); err != nil {
+			return err
+		}
+		setup := s.p.Bench.Setup(d.SID)
+		if setup.ByItself {
+			return s.p.Bench.Leave(d.SID)
+		}
+		setup.Options.WrongSecret = wrong
+		s.p.Bench.Connect(ctx, d.SID, setup.Options) // the tab shows what came of it
 		return nil
-	}, func(error) {
+	}, func(err error) {
 		s.detail.busy = false
-		if after != nil {
-			after(result)
+		if err != nil {
+			s.p.Shell.Fail("Play "+d.Name(), fmt.Errorf("%s", onboard.Say(err)))
 		}
 		s.reload()
 	})

@@ -2,6 +2,7 @@ package devices
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"strconv"
@@ -23,6 +24,7 @@ import (
 	"gatehouse/gateway/registry"
 	"gatehouse/gateway/sid"
 	"gatehouse/sim"
+	"gatehouse/sim/agent"
 )
 
 // connect is how this computer plays the device: the options of its connection, and what came of it.
@@ -42,6 +44,15 @@ type connect struct {
 	willQoS    *form.Select
 	willRetain *form.Switch
 	willRows   *fyne.Container
+	driven     *form.Select
+	target     *form.Select
+	address    *kit.Field
+	trust      *form.Select
+	file       *kit.Button
+	trustName  *kit.Text
+	trustPEM   []byte
+	trustRow   *fyne.Container
+	policy     *policy
 	problem    *form.Problem
 	button     *kit.Button
 	result     *fyne.Container
@@ -83,9 +94,21 @@ func newConnect(d *detail) *connect {
 		v.view.Refresh()
 	})
 	v.button = kit.NewButton("Connect", kit.Primary, v.press)
+	v.policy = newPolicy(func() { v.view.Refresh() })
+	v.driven = form.NewSelect(func(i int) { toggle(v.policy.content, i == 1); v.view.Refresh() }, "By hand: nothing happens unasked", "Left to itself: reports, reacts, comes back")
+	v.address = kit.NewField("mqtts://host:8883")
+	v.target = form.NewSelect(func(i int) { toggle(v.address, i == 1); v.view.Refresh() }, "This gateway", "Another server")
+	v.trustName = kit.NewText("", kit.Caption)
+	v.file = kit.NewButton("Choose a file…", kit.Secondary, v.chooseTrust)
+	v.trustRow = kit.Across(8, v.file, v.trustName)
+	v.trust = form.NewSelect(func(i int) { toggle(v.trustRow, trusts[max(i, 0)].kind == onboard.TrustFile); v.view.Refresh() }, trustNames()...)
 	v.options = kit.Down(14,
 		kit.Down(10, kit.Across(12, v.button), v.problem.Container, v.result),
+		form.Row("Driven", form.Narrow(360, v.driven), ""),
+		v.policy.content,
 		form.Row("Credential", kit.Down(4, form.Narrow(360, v.credential), v.wrong), ""),
+		form.Row("Server", kit.Down(6, form.Narrow(360, v.target), form.Narrow(360, v.address)), ""),
+		form.Row("Trusts", kit.Down(6, form.Narrow(360, v.trust), v.trustRow), ""),
 		form.Row("Protocol", form.Narrow(360, v.protocol), ""),
 		form.Row("Session", v.clean, "Off, the session resumes: subscriptions are kept, and what came meanwhile is delivered."),
 		form.Row("Keepalive", kit.Across(8, kit.Sized(90, 0, v.keepAlive), kit.NewText("seconds", kit.Quiet)), "From 0 to 65535; 0 sends none."),
@@ -118,11 +141,11 @@ func (v *connect) show(f *facts) {
 	case v.d.busy:
 		v.button.SetLabel("Connecting…")
 		v.button.Disable()
-	case f.state.Connected:
-		v.button.SetLabel("Disconnect")
+	case f.playing():
+		v.button.SetLabel(v.d.verb(f))
 		v.button.Enable()
 	default:
-		v.button.SetLabel("Connect")
+		v.button.SetLabel(map[bool]string{true: "Start", false: "Connect"}[v.driven.Chosen() == 1])
 		v.button.Enable()
 	}
 	v.showResult(f)
@@ -140,8 +163,22 @@ func (v *connect) leave() {}
 
 // fill shows the options that the device last connected with.
 func (v *connect) fill(f *facts) {
-	o := f.options
+	o := f.setup.Options
 	v.problem.Say("")
+	v.driven.Set(yes(f.setup.ByItself), v.driven.Options()...)
+	v.policy.set(f.setup.Reconnect)
+	toggle(v.policy.content, f.setup.ByItself)
+	v.target.Set(yes(o.Target != ""), v.target.Options()...)
+	setText(v.address, o.Target)
+	toggle(v.address, o.Target != "")
+	for i, t := range trusts {
+		if t.kind == o.Trust {
+			v.trust.Set(i, v.trust.Options()...)
+		}
+	}
+	v.trustPEM = o.TrustPEM
+	v.trustName.Set(o.TrustName)
+	toggle(v.trustRow, o.Trust == onboard.TrustFile)
 	v.shown = "-"
 	for i, p := range protocols {
 		if p.level == o.Protocol {
@@ -210,11 +247,62 @@ func (v *connect) read() (onboard.Options, error) {
 		}
 		o.Will = &sim.Will{Topic: form.Trim(v.willTopic), Payload: []byte(v.willText.Entry.Text), QoS: byte(max(v.willQoS.Chosen(), 0)), Retain: v.willRetain.On()}
 	}
+	o.Trust = trusts[max(v.trust.Chosen(), 0)].kind
+	if v.target.Chosen() == 1 {
+		if o.Target = form.Trim(v.address); !strings.HasPrefix(o.Target, "mqtts://") || len(o.Target) == len("mqtts://") {
+			return onboard.Options{}, onboard.Problem("Write the other server as mqtts://host:port: a device never sends its secret in the clear.")
+		}
+	}
+	if o.Trust == onboard.TrustFile {
+		if o.TrustPEM, o.TrustName = v.trustPEM, v.trustName.String(); len(o.TrustPEM) == 0 {
+			return onboard.Options{}, onboard.Problem("Choose the file with the certificates of the authorities that it is to trust.")
+		}
+	}
 	return o, nil
 }
 
+// chooseTrust takes a file of authorities.
+func (v *connect) chooseTrust() {
+	v.d.s.p.Shell.Open(func(name string, content []byte) {
+		if !x509.NewCertPool().AppendCertsFromPEM(content) {
+			v.problem.Say(name + " holds no certificate in PEM form, which begins with “-----BEGIN CERTIFICATE-----”.")
+			v.view.Refresh()
+			return
+		}
+		v.problem.Say("")
+		v.trustPEM = content
+		v.trustName.Set(name)
+		v.view.Refresh()
+	})
+}
+
+// trusts are whom a device can believe.
+var trusts = []struct {
+	kind onboard.Trust
+	name string
+}{
+	{onboard.TrustGateway, "This gateway’s own root"},
+	{onboard.TrustSystem, "The authorities that this computer knows"},
+	{onboard.TrustFile, "The authorities in a file"},
+	{onboard.TrustEverybody, "Any certificate, as a careless device"},
+}
+
+func trustNames() (names []string) {
+	for _, t := range trusts {
+		names = append(names, t.name)
+	}
+	return names
+}
+
+func yes(on bool) int {
+	if on {
+		return 1
+	}
+	return 0
+}
+
 func (v *connect) press() {
-	if v.d.facts != nil && v.d.facts.state.Connected {
+	if v.d.facts != nil && v.d.facts.playing() {
 		v.d.s.disconnect(v.device)
 		return
 	}
@@ -227,6 +315,10 @@ func (v *connect) start() {
 		return
 	}
 	o, err := v.read()
+	reconnect, wrong := v.policy.read()
+	if err == nil && v.driven.Chosen() == 1 {
+		err = wrong
+	}
 	v.problem.Say(onboard.Say(err))
 	v.view.Refresh()
 	if err != nil {
@@ -234,7 +326,13 @@ func (v *connect) start() {
 	}
 	v.button.SetLabel("Connecting…")
 	v.button.Disable()
-	v.d.s.connectVirtual(v.device, o, nil)
+	byItself := v.driven.Chosen() == 1
+	v.d.s.connectVirtual(v.device, func(s *onboard.Setup) {
+		s.Options, s.ByItself = o, byItself
+		if byItself {
+			s.Reconnect = reconnect
+		}
+	})
 }
 
 // equip gives this computer a credential of the device.
@@ -248,7 +346,7 @@ func (v *connect) equip(how onboard.Method) {
 // showResult says what came of the last attempt that this computer made for the device.
 func (v *connect) showResult(f *facts) {
 	r := f.state.LastResult
-	state := fmt.Sprint(f.row.device.SID, f.played, f.state.Connected, f.state.Since, f.state.Attempts, newestRefused(f).ID, f.row.device.Enabled, f.row.device.DeploymentSID)
+	state := fmt.Sprint(f.row.device.SID, f.played, f.life.Running, f.life.Status.Phase, f.life.Status.Next, f.state.Connected, f.state.Since, f.state.Attempts, newestRefused(f).ID, f.row.device.Enabled, f.row.device.DeploymentSID)
 	if state == v.shown {
 		return
 	}
@@ -258,6 +356,8 @@ func (v *connect) showResult(f *facts) {
 	case !f.played || f.state.Attempts == 0:
 	case f.state.Connected:
 		v.result.Objects = []fyne.CanvasObject{v.accepted(f, r)}
+	case f.state.Connecting:
+		return // what the last attempt led to stays until this one ends
 	case r.Err != nil:
 		v.result.Objects = []fyne.CanvasObject{v.refused(f, r)}
 	default:
@@ -267,7 +367,21 @@ func (v *connect) showResult(f *facts) {
 		}
 		v.result.Objects = []fyne.CanvasObject{kit.Panel(kit.Raised, kit.Line, 12, kit.Down(4, kit.NewText("Not connected any more", kit.Strong), kit.NewProse(kit.Run{Text: text, Type: kit.Body})))}
 	}
+	if text := nextAttempt(f.life); text != "" {
+		v.result.Objects = []fyne.CanvasObject{kit.Down(8, append(v.result.Objects, kit.NewProse(kit.Run{Text: text, Type: kit.Quiet}))...)}
+	}
 	v.result.Refresh()
+}
+
+// nextAttempt says what a device that is left to itself will do about its connection; nothing while it is connected.
+func nextAttempt(l onboard.Life) string {
+	switch {
+	case l.Running && l.Status.Phase == agent.Waiting:
+		return "Left to itself: it tries again at " + l.Status.Next.Local().Format("15:04:05") + "."
+	case l.Known && !l.Running && l.Status.Phase == agent.Stopped && l.Status.Why != "" && l.Status.Why != "it was stopped":
+		return "Left to itself: it stopped, and will not try again by itself."
+	}
+	return ""
 }
 
 func (v *connect) accepted(f *facts, r sim.Result) fyne.CanvasObject {
@@ -317,7 +431,7 @@ func (v *connect) refused(f *facts, r sim.Result) fyne.CanvasObject {
 			buttons = append(buttons, fix)
 		}
 		caption := words.Retry(a.Code)
-		if f.options.WrongSecret && a.Cause == cause.WrongSecret {
+		if f.setup.Options.WrongSecret && a.Cause == cause.WrongSecret {
 			caption = "You had it send a wrong secret on purpose. " + caption
 		}
 		return timeline.Card(a, timeline.Said{

@@ -22,7 +22,9 @@ type facts struct {
 	attempts    []attempt.Attempt // the newest first
 	findings    []findings.Finding
 	held        []sim.Credential // by this computer
-	options     onboard.Options  // that it last connected with here
+	setup       onboard.Setup    // how it is played here
+	life        onboard.Life     // while it is left to itself
+	troubles    onboard.Troubles // what is wrong with it on purpose
 	at          onboard.Endpoint
 	played      bool // this computer has connected it since the program started
 	state       sim.State
@@ -49,7 +51,7 @@ func readOne(p Params, deviceSID string, all snapshot) *facts {
 	f.attempts = p.Attempts.Query(attempt.Filter{DeviceSID: deviceSID, Limit: attemptsShown}).Attempts
 	f.findings = findings.Of(p.Findings.Active(), deviceSID)
 	f.held = p.Bench.Credentials(deviceSID)
-	f.options = p.Bench.LastOptions(f.row.device)
+	f.setup, f.life, f.troubles = p.Bench.Setup(deviceSID), p.Bench.Life(deviceSID), p.Bench.Troubles(deviceSID)
 	f.at = p.Endpoint()
 	if player, ok := p.Bench.Player(deviceSID); ok {
 		f.played, f.version = true, player.Version()
@@ -76,7 +78,7 @@ type detail struct {
 	state   *markView
 	play    *kit.Button
 	more    *kit.Button
-	tabs    *kit.Tabs
+	tabs    *kit.TabStrip
 	views   []tab
 	chosen  int
 	found   *kit.Link // to the findings, when there are any
@@ -93,6 +95,7 @@ const (
 	tabCredentials
 	tabConnect
 	tabLive
+	tabFaults
 	tabAttempts
 	tabSnippets
 )
@@ -110,8 +113,8 @@ func newDetail(s *Screen) *detail {
 	d.found = kit.NewLink("", kit.Body, nil)
 	d.noted = kit.Across(5, kit.NewIcon("attention", kit.Warn, 12), d.found)
 	d.noted.Hide()
-	d.views = []tab{newIdentity(d), newCredentials(d), newConnect(d), newLive(d), newHistory(d), newSnippets(d)}
-	d.tabs = kit.NewTabs("", "Identity", "Credentials", "Connect", "Live", "Attempts", "Snippets")
+	d.views = []tab{newIdentity(d), newCredentials(d), newConnect(d), newLive(d), newFaults(d), newHistory(d), newSnippets(d)}
+	d.tabs = kit.NewTabStrip("Identity", "Credentials", "Connect", "Live", "Faults", "Attempts", "Snippets")
 	d.tabs.OnChoose = d.pick
 	d.body = container.NewStack(d.views[0].content())
 	head := kit.Down(6,
@@ -173,14 +176,13 @@ func (d *detail) head(r row) {
 func (d *detail) show(f *facts) {
 	d.facts = f
 	d.head(f.row)
-	label := "Connect"
-	switch {
-	case d.busy:
-		label = "Connecting…"
-	case f.state.Connected:
-		label = "Disconnect"
+	d.play.SetLabel(d.verb(f))
+	for _, i := range []int{tabFaults} { // of devices that this computer plays
+		d.tabs.LeaveOut(i, !f.row.virtual)
 	}
-	d.play.SetLabel(label)
+	if d.tabs.LeftOut(d.chosen) {
+		d.tabs.Choose(tabConnect)
+	}
 	d.play.Hidden = !f.row.virtual
 	if d.noted.Hidden = len(f.findings) == 0; !d.noted.Hidden {
 		d.found.Set(words.Count(len(f.findings), "finding", "findings"), func() { d.open(tabAttempts) })
@@ -189,12 +191,30 @@ func (d *detail) show(f *facts) {
 	d.content.Refresh()
 }
 
+// verb is what the button that plays the device does.
+func (d *detail) verb(f *facts) string {
+	switch {
+	case d.busy:
+		return "Connecting…"
+	case f.life.Running:
+		return "Stop"
+	case f.state.Connected:
+		return "Disconnect"
+	case f.setup.ByItself:
+		return "Start"
+	}
+	return "Connect"
+}
+
+// playing reports whether the device is connected, or left to itself and on its way.
+func (f *facts) playing() bool { return f.state.Connected || f.life.Running }
+
 // playOrStop connects or disconnects the virtual device with the options it last had.
 func (d *detail) playOrStop() {
 	if d.facts == nil || d.busy {
 		return
 	}
-	if d.facts.state.Connected {
+	if d.facts.playing() {
 		d.s.disconnect(d.facts.row.device)
 		return
 	}

@@ -16,6 +16,7 @@ import (
 	"gatehouse/app/onboard"
 	"gatehouse/gateway/registry"
 	"gatehouse/sim"
+	"gatehouse/sim/agent"
 )
 
 // live is the virtual device's console: what it sent and got, the newest last, and what it can be told to do.
@@ -37,7 +38,12 @@ type live struct {
 	granted                *fyne.Container
 	shownGrants            string
 
-	console fyne.CanvasObject
+	life   *kit.Prose
+	lived  string // what life says
+	plots  *plots
+	curves *fyne.Container // the plots with what is around them
+
+	console *fyne.Container
 	idle    *fyne.Container
 	hint    *kit.Prose
 	start   *kit.Button
@@ -81,8 +87,10 @@ func newLive(d *detail) *live {
 		container.NewBorder(nil, nil, nil, kit.Inset(0, 0, 0, 8, kit.Across(8, kit.Sized(92, 0, v.subQoS), kit.Sized(right, 0, v.subscribe))), v.filter),
 		v.granted)
 	bar := container.NewBorder(nil, nil, nil, kit.Across(8, v.newest, wipe), kit.Across(0, kit.NewText("Packets both ways, the newest last; press one for all of it", kit.Caption)))
+	v.life, v.plots = kit.NewProse(), newPlots()
+	v.curves = kit.Down(0, kit.Inset(10, 14, 10, 14, kit.Down(6, v.life, v.plots.content)), kit.Rule())
 	v.console = container.NewBorder(
-		kit.Down(0, kit.Inset(8, 14, 8, 14, bar), kit.Rule()),
+		kit.Down(0, v.curves, kit.Inset(8, 14, 8, 14, bar), kit.Rule()),
 		kit.Down(0, kit.Rule(), kit.Inset(10, 14, 12, 14, tools)), nil, nil, v.list)
 	v.hint = kit.NewProse()
 	v.start = kit.NewButton("Connect it", kit.Primary, func() { d.open(tabConnect); d.views[tabConnect].(*connect).start() })
@@ -102,6 +110,7 @@ func (v *live) show(f *facts) {
 		setText(v.filter, "devices/#")
 	}
 	v.showIdle(f)
+	v.showLife(f)
 	able := f.state.Connected
 	for _, b := range []*kit.Button{v.publish, v.subscribe} {
 		if able {
@@ -127,12 +136,47 @@ func (v *live) show(f *facts) {
 // leave keeps the console: it is the device's.
 func (v *live) leave() {}
 
+// showLife says how a device fares that is left to itself, and draws what it sends.
+func (v *live) showLife(f *facts) {
+	toggle(v.curves, f.life.Known)
+	if !f.life.Known {
+		return
+	}
+	if text := sayLife(f.life); text != v.lived {
+		v.lived = text
+		v.life.Set(kit.Run{Text: text, Type: kit.Quiet})
+	}
+	v.plots.show(f.life.Series)
+	v.console.Refresh()
+}
+
+// sayLife is one sentence on a device that is left to itself.
+func sayLife(l onboard.Life) string {
+	s := l.Status
+	text := "It is driven by hand now; this is what it sent while it was left to itself."
+	if l.Running {
+		text = "Left to itself · " + string(s.Phase)
+		if s.Phase == agent.Waiting {
+			text += ": it tries again at " + s.Next.Local().Format("15:04:05")
+		}
+	}
+	text += fmt.Sprintf(" · %d sent · %d received", s.Sent, s.Received)
+	if s.Skipped > 0 {
+		text += fmt.Sprintf(" · %d left out, because earlier ones are not acknowledged", s.Skipped)
+	}
+	if s.LastErr != "" {
+		text += " · last trouble: " + s.LastErr
+	}
+	return text
+}
+
 // showIdle says what to do while there is no console.
 func (v *live) showIdle(f *facts) {
 	silent := !f.played || len(f.console) == 0
 	toggle(v.console, !silent)
 	toggle(v.idle, silent)
 	toggle(v.start, f.row.virtual)
+	v.start.SetLabel(map[bool]string{true: "Start it", false: "Connect it"}[f.setup.ByItself])
 	if f.row.virtual {
 		v.hint.Set(kit.Run{Text: "Nothing yet: connect the device, and every packet that it sends and gets is shown here.", Type: kit.Quiet})
 	} else {

@@ -1,0 +1,81 @@
+package devices
+
+import (
+	"time"
+
+	"fyne.io/fyne/v2"
+
+	"gatehouse/app/desktop/kit"
+	"gatehouse/app/onboard"
+	"gatehouse/app/words"
+)
+
+// The bounds of the live plot.
+const (
+	plotSpan  = 5 * time.Minute
+	mostPlots = 6
+	plotsWide = 3
+)
+
+// plots are the numeric values that a device has sent in the last minutes, a curve each.
+type plots struct {
+	all     []*kit.Plot
+	rows    []*fyne.Container
+	rest    *kit.Text
+	content *fyne.Container
+}
+
+func newPlots() *plots {
+	p := &plots{rest: kit.NewText("", kit.Caption)}
+	p.content = kit.Down(8)
+	for range mostPlots / plotsWide {
+		var line []fyne.CanvasObject
+		for range plotsWide {
+			plot := kit.NewPlot([]kit.Color{kit.Accent, kit.Good, kit.Warn, kit.Blocked, kit.Wait, kit.Bad}[len(p.all)])
+			p.all = append(p.all, plot)
+			line = append(line, plot)
+		}
+		row := kit.Columns(14, []float32{1, 1, 1}, line...)
+		p.rows = append(p.rows, row)
+		p.content.Add(row)
+	}
+	p.content.Add(p.rest)
+	return p
+}
+
+// show draws values; a plot ends with the last of all points, so that nothing is drawn while nothing comes.
+func (p *plots) show(series []onboard.Series) {
+	var last time.Time
+	for _, s := range series {
+		if n := len(s.Points); n > 0 && s.Points[n-1].At.After(last) {
+			last = s.Points[n-1].At
+		}
+	}
+	first := last
+	drawn := make([][]kit.PlotPoint, len(series))
+	for i, s := range series {
+		for _, q := range s.Points {
+			if last.Sub(q.At) <= plotSpan {
+				drawn[i] = append(drawn[i], kit.PlotPoint{At: q.At, Value: q.Value})
+			}
+		}
+		if len(drawn[i]) > 0 && drawn[i][0].At.Before(first) {
+			first = drawn[i][0].At
+		}
+	}
+	if least := last.Add(-10 * time.Second); first.After(least) {
+		first = least
+	}
+	for i, plot := range p.all {
+		if plot.Hidden = i >= len(series); !plot.Hidden {
+			plot.Set(series[i].Name, drawn[i], first, last)
+		}
+	}
+	for i, row := range p.rows {
+		row.Hidden = i*plotsWide >= len(series)
+	}
+	p.rest.Hidden = len(series) <= mostPlots
+	if !p.rest.Hidden {
+		p.rest.Set("and " + words.Count(len(series)-mostPlots, "more value", "more values"))
+	}
+}
