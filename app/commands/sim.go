@@ -31,13 +31,18 @@ type simRun struct {
 	Scenario string `arg:"" help:"A file, or the name of a scenario that comes with the program."`
 	JSON     bool   `name:"json" help:"Print one JSON object for each step as it ends, and one for the whole."`
 	JUnit    string `name:"junit" placeholder:"FILE" help:"Also write the outcome for a CI server."`
-	Target   string `placeholder:"URL" help:"Play against this MQTT server, mqtts://HOST:PORT, instead of a gateway of its own; only for scenarios with target: any."`
+	Target   string `placeholder:"URL" help:"Play against this MQTT server, mqtts://HOST:PORT, instead of a gateway of its own; only for scenarios that need no gateway."`
 	CA       string `name:"ca" placeholder:"FILE" help:"The root certificate of that server's authority. Without it, those that this machine trusts."`
+	User     string `placeholder:"NAME" help:"With --target, the user name that all its devices send."`
+	Password string `name:"password-file" placeholder:"FILE" help:"A file with the password that they send, or - for standard input."`
+	Cert     string `placeholder:"FILE" help:"With --target, the certificate that all its devices present: PEM, with its chain."`
+	Key      string `placeholder:"FILE" help:"Its private key: PEM."`
 }
 
 // Help is shown below the flags.
 func (c *simRun) Help() string {
-	return `Without a target a gateway of its own is started on a free port, in a folder that is removed afterwards.
+	return `Without a target a gateway of its own is started on a free port, in a folder that is removed afterwards. A scenario
+that needs a gateway's registry or its return codes says so, and is not begun on another server.
 
 The exit code is 0 only when every expectation held, 1 when one did not, and 2 for a file with a mistake, which is not begun.
 
@@ -51,6 +56,9 @@ Examples:
 func (c *simRun) Run(to streams) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if c.Target == "" && c.CA+c.User+c.Password+c.Cert+c.Key != "" {
+		return usage("--ca, --user, --password-file, --cert and --key are for another server: name it with --target")
+	}
 	s, err := readScenario(c.Scenario)
 	if err != nil {
 		return err
@@ -60,7 +68,7 @@ func (c *simRun) Run(to streams) error {
 	if c.Target == "" {
 		result, err = playAlone(ctx, s, tell)
 	} else {
-		result, err = c.playElsewhere(ctx, s, tell)
+		result, err = c.playElsewhere(ctx, s, to, tell)
 	}
 	if err != nil {
 		return err
@@ -138,18 +146,30 @@ func playAlone(ctx context.Context, s *scenario.Scenario, tell playbill) (result
 	return story.Play(ctx, g.Gateway, s, scenario.Params{Told: tell.event})
 }
 
-func (c *simRun) playElsewhere(ctx context.Context, s *scenario.Scenario, tell playbill) (scenario.Result, error) {
-	if s.Target != scenario.Any {
-		return scenario.Result{}, usage("the scenario needs a gateway; leave --target out, or write target: any into the file if it can do without one")
+func (c *simRun) playElsewhere(ctx context.Context, s *scenario.Scenario, to streams, tell playbill) (scenario.Result, error) {
+	if where, why := s.NeedsGateway(); why != "" {
+		return scenario.Result{}, usage("the scenario was not begun; it needs a gateway, because of %s: %s; leave --target out", where, why)
 	}
 	world := scenario.Plain{URL: c.Target}
-	if c.CA != "" {
-		root, err := os.ReadFile(c.CA)
-		if err != nil {
-			return scenario.Result{}, usage("the root certificate cannot be read: %v", err)
+	world.Credential.KeySID = c.User
+	var secret []byte
+	for _, f := range []struct {
+		what, path string
+		into       *[]byte
+	}{
+		{"the root certificate", c.CA, &world.RootPEM}, {"the certificate", c.Cert, &world.Credential.CertPEM},
+		{"the private key", c.Key, &world.Credential.KeyPEM}, {"the password", c.Password, &secret},
+	} {
+		if f.path == "" {
+			continue
 		}
-		world.RootPEM = root
+		content, err := readBounded(f.path, to.in)
+		if err != nil {
+			return scenario.Result{}, usage("%s cannot be read: %v", f.what, err)
+		}
+		*f.into = content
 	}
+	world.Credential.Secret = strings.TrimRight(string(secret), "\r\n")
 	return scenario.Run(ctx, s, scenario.Params{World: world, Told: tell.event}), nil
 }
 

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"sync"
@@ -22,6 +23,7 @@ type actor struct {
 
 	mu         sync.Mutex
 	sid        string
+	left       leavings
 	credential sim.Credential
 	inbox      []rules.Message // not yet expected, oldest first
 	agent      *agent.Agent
@@ -65,7 +67,7 @@ func (a *actor) take(e ExpectMessage, r *rules.Rules) (found bool, errs []error)
 	for i, m := range a.inbox {
 		firings, wrong := r.Match(m)
 		errs = append(errs, wrong...)
-		if len(firings) > 0 && (e.Payload == nil || *e.Payload == string(m.Payload)) {
+		if len(firings) > 0 && (e.Payload == nil || *e.Payload == string(m.Payload)) && (e.Base64 == "" || e.Base64 == base64.StdEncoding.EncodeToString(m.Payload)) {
 			a.inbox = a.inbox[i+1:]
 			return true, nil
 		}
@@ -78,14 +80,14 @@ func (p *play) options(a *actor, c Connect) (sim.Options, error) {
 	url, root := p.params.World.Server()
 	d := a.role
 	o := sim.Options{
-		URL: url, RootPEM: root, Protocol: protocols[d.Protocol], Clean: d.Clean, KeepAlive: time.Duration(d.KeepAlive), ClientID: d.ClientID,
+		URL: url, RootPEM: root, Protocol: protocols[d.Protocol], Clean: d.Clean, KeepAlive: time.Duration(d.KeepAlive), ClientID: p.fill(a, d.ClientID, 1),
 		Faults: a.faults, ClockOff: time.Duration(d.ClockOff), WrongSecret: c.WrongSecret,
 	}
 	if c.Protocol != "" {
 		o.Protocol = protocols[c.Protocol]
 	}
 	if o.ClientID == "" {
-		o.ClientID = p.scenario.deviceName(a.name)
+		o.ClientID = p.scenario.deviceName(a.name) + p.suffix
 	}
 	switch d.Trust {
 	case System:
@@ -94,7 +96,8 @@ func (p *play) options(a *actor, c Connect) (sim.Options, error) {
 		o.TrustEverybody = true
 	}
 	if w := d.Will; w != nil {
-		o.Will = &sim.Will{Topic: w.Topic, Payload: []byte(w.Payload), QoS: w.QoS, Retain: w.Retain}
+		o.Will = &sim.Will{Topic: w.Topic, Payload: p.payload(a, w.Payload, w.Base64, 1), QoS: w.QoS, Retain: w.Retain}
+		o.Will.Topic = p.fill(a, w.Topic, 1)
 	}
 	if !c.NoCredential {
 		credential, err := p.credential(a)
@@ -146,6 +149,7 @@ func (p *play) start(ctx context.Context, a *actor) error {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	running := make(chan struct{})
 	a.agent, a.stop, a.running = made, cancel, running
+	a.left.session = &o // it will have one
 	go func() {
 		defer close(running)
 		_ = made.Run(ctx) // its state tells why it ended
@@ -182,6 +186,7 @@ func (p *play) end() {
 			_ = a.halt()
 			a.faults.SetNetwork(faults.Network{}) // so that what waits for the network ends
 			a.device.Close()
+			p.tidy(a)
 		})
 	}
 	wg.Wait()

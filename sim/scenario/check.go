@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -88,8 +89,11 @@ func (c *checker) device(name string, d Device) {
 	if d.Pace < 0 {
 		c.wrong(path+".pace", "time cannot pass backwards", "give 1 for real time, or 60 for an hour in a minute")
 	}
-	if w := d.Will; w != nil && (w.Topic == "" || w.QoS > 2) {
-		c.wrong(path+".will", "it has no topic, or a QoS that does not exist", "give a topic, and a QoS of 0, 1 or 2")
+	if w := d.Will; w != nil {
+		if w.Topic == "" || w.QoS > 2 {
+			c.wrong(path+".will", "it has no topic, or a QoS that does not exist", "give a topic, and a QoS of 0, 1 or 2")
+		}
+		c.base64(path+".will", w.Base64, w.Payload != "")
 	}
 	switch _, known := KindOf(d.Kind); {
 	case d.Kind != "" && !known:
@@ -168,8 +172,8 @@ func (s Step) verbs() (names []string) {
 	return names
 }
 
-// ofRegistry are the verbs that only a gateway understands.
-var ofRegistry = []string{"create", "enable", "disable", "deploy", "undeploy", "enrol", "revoke", "delete", "set"}
+// ofRegistry are the verbs that only a gateway understands. Any server takes a device that was created, or does not, by its own rules.
+var ofRegistry = []string{"enable", "disable", "deploy", "undeploy", "enrol", "revoke", "delete", "set"}
 
 func (c *checker) step(path string, s Step, depth int) {
 	verbs := s.verbs()
@@ -261,8 +265,19 @@ func (c *checker) publish(path string, s Publish) {
 		c.wrong(path+".topic", "it is missing", "give one")
 	}
 	c.qos(path, s.QoS)
+	c.base64(path, s.Base64, s.Payload != "")
 	if s.Times < 0 || s.Times > MostRepeats {
 		c.wrong(path+".times", fmt.Sprintf("it is not between 1 and %d", MostRepeats), "say how often")
+	}
+}
+
+// base64 checks a payload that is no text.
+func (c *checker) base64(path, encoded string, asTextToo bool) {
+	if _, err := base64.StdEncoding.DecodeString(encoded); err != nil {
+		c.wrong(path+".base64", "it is not Base64", "encode the payload as RFC 4648, section 4, has it")
+	}
+	if encoded != "" && asTextToo {
+		c.wrong(path+".base64", "there are two payloads", "leave one of payload and base64 out")
 	}
 }
 
@@ -320,6 +335,7 @@ func names[T ~string](all []T) string {
 func (c *checker) expect(path string, s ExpectMessage) {
 	c.known(path+".device", s.Device)
 	c.within(path, s.Within)
+	c.base64(path, s.Base64, s.Payload != nil)
 	if s.Count < 0 || s.Count > MostRepeats {
 		c.wrong(path+".count", fmt.Sprintf("it is not between 1 and %d", MostRepeats), "say how many")
 	}

@@ -53,9 +53,10 @@ func (p *play) do(ctx context.Context, path string, s Step, round int) error {
 	case s.Publish != nil:
 		return p.publish(ctx, *s.Publish, round)
 	case s.Subscribe != nil:
-		return p.subscribe(ctx, *s.Subscribe)
+		return p.subscribe(ctx, *s.Subscribe, round)
 	case s.Unsubscribe != nil:
-		return p.actor(s.Unsubscribe.Device).device.Unsubscribe(ctx, s.Unsubscribe.Filter)
+		a := p.actor(s.Unsubscribe.Device)
+		return a.device.Unsubscribe(ctx, p.fill(a, s.Unsubscribe.Filter, max(round, 1)))
 	case s.Fault != nil:
 		return p.fault(*s.Fault)
 	case s.ExpectMessage != nil:
@@ -136,6 +137,7 @@ func (p *play) connect(ctx context.Context, c Connect) error {
 	}
 	o.Timeout = patience(c.Within)
 	r := a.device.Connect(ctx, o)
+	a.connected(o, r)
 	want := 0
 	if c.Code != nil {
 		want = *c.Code
@@ -164,16 +166,20 @@ func (p *play) publish(ctx context.Context, m Publish, round int) error {
 		if m.Times == 0 && round > 0 {
 			number = round
 		}
-		count := strings.NewReplacer("{n}", strconv.Itoa(number))
-		if err := a.device.Publish(ctx, count.Replace(m.Topic), []byte(count.Replace(m.Payload)), m.QoS, m.Retain); err != nil {
+		topic, payload := p.fill(a, m.Topic, number), p.payload(a, m.Payload, m.Base64, number)
+		if err := a.device.Publish(ctx, topic, payload, m.QoS, m.Retain); err != nil {
 			return err
+		}
+		if m.Retain {
+			a.retained(topic, len(payload) > 0)
 		}
 	}
 	return nil
 }
 
-func (p *play) subscribe(ctx context.Context, s Subscribe) error {
-	_, err := p.actor(s.Device).device.Subscribe(ctx, s.Filter, s.QoS)
+func (p *play) subscribe(ctx context.Context, s Subscribe, round int) error {
+	a := p.actor(s.Device)
+	_, err := a.device.Subscribe(ctx, p.fill(a, s.Filter, max(round, 1)), s.QoS)
 	switch {
 	case s.Refused && errors.Is(err, sim.ErrRefusedFilter):
 		return nil

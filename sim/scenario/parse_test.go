@@ -102,7 +102,7 @@ func TestAMistakeIsToldWithItsLineAndColumn(t *testing.T) {
 }
 
 func TestAllMistakesOfMeaningAreToldAtOnce(t *testing.T) {
-	_, mistakes := Parse([]byte("name: x\ntarget: any\ndevices: {}\nsteps:\n  - create: a\n  - wait: -1s\n  - repeat: {times: 1, steps: []}\n"), nil)
+	_, mistakes := Parse([]byte("name: x\ntarget: any\ndevices: {}\nsteps:\n  - enable: a\n  - wait: -1s\n  - repeat: {times: 1, steps: []}\n"), nil)
 	assert.Len(t, mistakes, 4, "%v", mistakes)
 }
 

@@ -2,8 +2,10 @@ package scenario
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 )
@@ -76,6 +78,13 @@ func Run(ctx context.Context, s *Scenario, p Params) Result {
 	defer play.clock.stop()
 	defer play.end()
 	result := Result{Name: s.Name}
+	if _, plain := p.World.(Plain); plain {
+		if where, why := s.NeedsGateway(); why != "" {
+			result.Where, result.Why = where, "it needs a gateway: "+why
+			return result
+		}
+		play.suffix = "-" + strings.ToLower(rand.Text()[:6])
+	}
 	err := play.list(ctx, outermost, s.Steps, 0)
 	play.mu.Lock()
 	defer play.mu.Unlock()
@@ -92,6 +101,7 @@ type play struct {
 	params   Params
 	began    time.Time
 	clock    *clock
+	suffix   string // of client ids that the file does not give: on a server that is not the scenario's own they are new each time
 
 	mu     sync.Mutex
 	cast   map[string]*actor

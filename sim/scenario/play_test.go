@@ -87,7 +87,6 @@ func TestTheFirstStepThatBreaksEndsTheScenarioAndSaysWhy(t *testing.T) {
 		"connect: {device: a, code: -1}":                            "expected to fail",
 		"connect: {device: a, session_present: true}":               "session present",
 		"publish: {device: a, topic: t}":                            "not connected",
-		"create: a":                                                 "no registry",
 		"expect_message: {device: a, within: 20ms}":                 "0 of 1 messages came within 20ms",
 		"expect_state: {device: a, connected: true, within: 20ms}":  "connected is false, not true",
 		"expect_state: {device: b, phase: connected, within: 20ms}": "not started",
@@ -98,11 +97,7 @@ func TestTheFirstStepThatBreaksEndsTheScenarioAndSaysWhy(t *testing.T) {
 		"connect: {device: a, protocol: \"5\", code: 5}": "code 5 was expected",
 		"expect_message: {device: a, within: 20ms, when: json.a.b == 1, topic: t/+/x}": "0 of 1",
 	} {
-		text := steps
-		if strings.HasPrefix(step, "create") {
-			text = strings.Replace(text, "target: any\n", "", 1)
-		}
-		r := Run(t.Context(), parsed(t, text+"  - "+step+"\n  - wait: 1ms\n"), Params{World: w})
+		r := Run(t.Context(), parsed(t, steps+"  - "+step+"\n  - wait: 1ms\n"), Params{World: w})
 		assert.False(t, r.Held, step)
 		assert.Contains(t, r.Why, why, step)
 		assert.True(t, strings.HasPrefix(r.Where, "steps[0]"), r.Where)

@@ -29,7 +29,7 @@ const (
 type Scenario struct {
 	Name        string            `json:"name" yaml:"name"`
 	Description string            `json:"description,omitempty" yaml:"description,omitempty"`
-	Target      Target            `json:"target,omitempty" yaml:"target,omitempty"`   // gateway
+	Target      Target            `json:"target,omitempty" yaml:"target,omitempty"`   // as the steps need; see NeedsGateway
 	Timeout     Duration          `json:"timeout,omitempty" yaml:"timeout,omitempty"` // DefaultTimeout
 	Devices     map[string]Device `json:"devices" yaml:"devices"`                     // by the names that steps use
 	Steps       []Step            `json:"steps" yaml:"steps"`
@@ -38,7 +38,8 @@ type Scenario struct {
 // Target is what a scenario needs to play against.
 type Target string
 
-// The targets. Against any server there is no registry: devices cannot be created, disabled or revoked, and no code but that of the server can be expected.
+// The targets. Any server lets a device in by its own rules: creating one tells it nothing, devices cannot be disabled or revoked, and no code but that
+// of the server can be expected.
 const (
 	Gateway Target = "gateway"
 	Any     Target = "any"
@@ -88,6 +89,7 @@ const (
 type Will struct {
 	Topic   string `json:"topic" yaml:"topic"`
 	Payload string `json:"payload,omitempty" yaml:"payload,omitempty"`
+	Base64  string `json:"base64,omitempty" yaml:"base64,omitempty"` // in place of Payload, for what is no text
 	QoS     byte   `json:"qos,omitempty" yaml:"qos,omitempty"`
 	Retain  bool   `json:"retain,omitempty" yaml:"retain,omitempty"`
 }

@@ -53,9 +53,10 @@ type Publish struct {
 	Device  string `json:"device" yaml:"device"`
 	Topic   string `json:"topic" yaml:"topic"`
 	Payload string `json:"payload,omitempty" yaml:"payload,omitempty"`
+	Base64  string `json:"base64,omitempty" yaml:"base64,omitempty"` // in place of Payload, for what is no text; nothing is filled in
 	QoS     byte   `json:"qos,omitempty" yaml:"qos,omitempty"`
 	Retain  bool   `json:"retain,omitempty" yaml:"retain,omitempty"`
-	Times   int    `json:"times,omitempty" yaml:"times,omitempty"` // 1; {n} in topic and payload counts
+	Times   int    `json:"times,omitempty" yaml:"times,omitempty"` // 1; {n} counts, see Literal
 }
 
 // Subscribe is a filter that a device asks for, or gives up.
@@ -77,6 +78,7 @@ type ExpectMessage struct {
 	Device  string   `json:"device" yaml:"device"`
 	Topic   string   `json:"topic,omitempty" yaml:"topic,omitempty"`     // a filter; empty: any
 	Payload *string  `json:"payload,omitempty" yaml:"payload,omitempty"` // whole
+	Base64  string   `json:"base64,omitempty" yaml:"base64,omitempty"`   // the whole payload, in place of Payload
 	When    string   `json:"when,omitempty" yaml:"when,omitempty"`       // an expression over topic, text, json, size, qos and retain
 	Count   int      `json:"count,omitempty" yaml:"count,omitempty"`     // 1
 	Within  Duration `json:"within,omitempty" yaml:"within,omitempty"`
