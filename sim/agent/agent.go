@@ -84,6 +84,7 @@ type Status struct {
 	Next     time.Time // of the next attempt, while Waiting
 	Why      string    // it waits or has stopped
 	Attempts int
+	Accepted int            // attempts
 	Sent     uint64         // messages
 	Received uint64         // messages
 	Skipped  uint64         // messages that were not sent, because earlier ones are still unacknowledged
@@ -237,7 +238,8 @@ func (a *Agent) Status() Status {
 // Counts are the figures of an agent, which cost less than its Status.
 type Counts struct {
 	Phase                   Phase
-	Attempts                int
+	Why                     string // it waits or has stopped
+	Attempts, Accepted      int
 	Sent, Received, Skipped uint64
 }
 
@@ -245,7 +247,7 @@ type Counts struct {
 func (a *Agent) Counts() Counts {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return Counts{a.status.Phase, a.status.Attempts, a.status.Sent, a.status.Received, a.status.Skipped}
+	return Counts{a.status.Phase, a.status.Why, a.status.Attempts, a.status.Accepted, a.status.Sent, a.status.Received, a.status.Skipped}
 }
 
 func (a *Agent) set(fn func(*Status)) {

@@ -6,11 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"runtime"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,10 +20,16 @@ import (
 // Most devices of one fleet. Each takes a port of the loopback interface and a file descriptor.
 const Most = 20_000
 
-// Template is what all devices of a fleet have in common. In the values of Vars {n} stands for a device's number.
+// Template is what all devices of a fleet have in common.
 type Template struct {
-	Prefix    string // of their names: "meter-" makes meter-00001; empty: "device-"
-	Vars      map[string]string
+	Prefix string // of their names: "meter-" makes meter-00001; empty: "device-"
+	// Name is a pattern for their names instead of a prefix. It must hold {n}, for a device's number with as many digits as the last one has, and may hold
+	// the names of variables: "{room}-{n}".
+	Name string
+	// Vars are variables that differ from device to device: each takes its values in turn. In a value {n} stands for the device's number.
+	Vars map[string][]string
+	// Topics is put before the topics of all reports, with a stroke between: "site/{room}".
+	Topics    string
 	Behaviour agent.Behaviour
 	Pace      float64     // see agent.Params
 	Options   sim.Options // their URL, trust, keepalive; identity and client ID are each device's own
@@ -73,16 +76,19 @@ type Status struct {
 	Count       int
 	Provisioned int
 	Started     int
-	Connected   int // now
-	Stopped     int // devices that will not try again
+	Connected   int    // now
+	Waiting     int    // devices that were refused or lost, and will try again
+	Stopped     int    // devices that will not try again
+	Why         string // of most of those that wait or have stopped; empty when there are none
 	Attempts    int
+	Accepted    int // attempts
 	Sent        uint64
 	Received    uint64
 	Skipped     uint64        // messages that were not sent, see agent.Status
 	Ramped      time.Duration // from the first start until the most were connected, as a Status saw it
 }
 
-// Fleet is many devices. Provision and Run are called once each, in this order; the other methods from any goroutine.
+// Fleet is many devices. Provision is called once, then Run, and again when it has returned; the other methods from any goroutine.
 type Fleet struct {
 	params      Params
 	names       []string
@@ -119,8 +125,11 @@ func New(p Params) (*Fleet, []telemetry.Problem) {
 		p.Now = time.Now
 	}
 	f := &Fleet{params: p, stage: Idle, ids: make([]Identity, p.Count), names: make([]string, p.Count)}
+	problems = append(problems, p.Template.check()...)
+	p.Template.Behaviour.Reports = p.Template.reports()
+	f.params = p
 	for i := range f.names {
-		f.names[i] = fmt.Sprintf("%s%05d", p.Template.Prefix, i+1)
+		f.names[i] = p.Template.name(i, p.Count)
 	}
 	_, wrong := f.agent(0)
 	if problems = append(problems, wrong...); len(problems) > 0 {
@@ -131,14 +140,13 @@ func New(p Params) (*Fleet, []telemetry.Problem) {
 
 func (f *Fleet) agent(i int) (*agent.Agent, []telemetry.Problem) {
 	t, name := f.params.Template, f.names[i]
-	vars := maps.Clone(t.Vars)
-	for key, v := range vars {
-		vars[key] = strings.ReplaceAll(v, "{n}", strconv.Itoa(i+1))
-	}
 	o := t.Options
-	o.ClientID, o.Credential = name, f.ids[i].Credential
+	o.ClientID = name
+	if f.params.Provision != nil {
+		o.Credential = f.ids[i].Credential
+	}
 	return agent.New(agent.Params{
-		Options: o, Identity: telemetry.Device{Name: name, SID: f.ids[i].SID, Vars: vars}, Behaviour: t.Behaviour, Pace: t.Pace, Now: f.params.Now,
+		Options: o, Identity: telemetry.Device{Name: name, SID: f.ids[i].SID, Vars: t.vars(i)}, Behaviour: t.Behaviour, Pace: t.Pace, Now: f.params.Now,
 	})
 }
 
@@ -187,11 +195,11 @@ func (f *Fleet) Ramp() time.Duration { return f.params.Ramp }
 // Run starts the devices over the ramp, and lets them live until ctx ends. All that it started has ended when it returns.
 func (f *Fleet) Run(ctx context.Context) error {
 	f.mu.Lock()
-	if f.stage != Ready {
+	if f.stage != Ready && f.stage != Ended {
 		f.mu.Unlock()
-		return errors.New("run fleet: it is not provisioned, or it ran before")
+		return errors.New("run fleet: it is not provisioned, or it runs already")
 	}
-	f.stage, f.began = Running, f.params.Now()
+	f.stage, f.began, f.agents, f.peak, f.last = Running, f.params.Now(), nil, 0, time.Time{}
 	f.mu.Unlock()
 	defer f.enter(Ended)
 	var wg sync.WaitGroup
@@ -224,15 +232,24 @@ func (f *Fleet) Status() Status {
 	agents := slices.Clone(f.agents)
 	s := Status{Stage: f.stage, Count: f.params.Count, Started: len(agents), Provisioned: int(f.provisioned.Load())}
 	f.mu.Unlock()
+	reasons, most := map[string]int{}, 0
 	for _, a := range agents {
 		c := a.Counts()
 		switch c.Phase {
 		case agent.Connected:
 			s.Connected++
+		case agent.Waiting:
+			s.Waiting++
 		case agent.Stopped:
 			s.Stopped++
 		}
+		if c.Phase == agent.Waiting || c.Phase == agent.Stopped {
+			if reasons[c.Why]++; reasons[c.Why] > most {
+				s.Why, most = c.Why, reasons[c.Why]
+			}
+		}
 		s.Attempts += c.Attempts
+		s.Accepted += c.Accepted
 		s.Sent += c.Sent
 		s.Received += c.Received
 		s.Skipped += c.Skipped

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -26,7 +27,7 @@ func template(t *testing.T) (Template, *ordinary.Broker) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.Close()) })
 	return Template{
-		Prefix: "meter-", Vars: map[string]string{"room": "room-{n}"}, Options: sim.Options{URL: b.URL(), RootPEM: root, Clean: true},
+		Prefix: "meter-", Vars: map[string][]string{"room": {"room-{n}"}}, Options: sim.Options{URL: b.URL(), RootPEM: root, Clean: true},
 		Behaviour: agent.Behaviour{Reports: []telemetry.Report{{Topic: "{room}/{device}", Every: telemetry.Duration(50 * time.Millisecond), QoS: 1,
 			Fields: []telemetry.Field{{Name: "x", Source: telemetry.Source{Kind: telemetry.Counter}}}}}},
 	}, b
@@ -66,12 +67,19 @@ func TestAFleetLivesAndLeavesNothingBehind(t *testing.T) {
 		})
 		s := f.Status()
 		assert.Equal(t, count, s.Provisioned)
-		assert.Equal(t, count, s.Attempts)
+		assert.Equal(t, [2]int{count, count}, [2]int{s.Attempts, s.Accepted})
 		assert.GreaterOrEqual(t, s.Ramped, 190*time.Millisecond)
 		assert.Equal(t, count, broker.Stats().Clients)
 		stop()
 		require.NoError(t, <-ended)
 		assert.Equal(t, Ended, f.Status().Stage)
+
+		ctx, stop = context.WithCancel(t.Context())
+		go func() { ended <- f.Run(ctx) }()
+		simtest.Eventually(t, "they live again", func() bool { return f.Status().Connected == count })
+		require.Error(t, f.Run(t.Context()), "it runs already")
+		stop()
+		require.NoError(t, <-ended)
 	}()
 	simtest.Eventually(t, "the server has seen them go", func() bool { return broker.Stats().Clients == 0 })
 	goleak.VerifyNone(t, goroutines)
@@ -108,9 +116,75 @@ func TestAFleetWithAMistakeIsNotBegun(t *testing.T) {
 	for _, p := range []Params{
 		{Count: 0}, {Count: Most + 1}, {Count: 1, Ramp: -1},
 		{Count: 1, Template: Template{Behaviour: agent.Behaviour{Reports: []telemetry.Report{{Topic: "a"}}}}},
+		{Count: 1, Template: Template{Name: "meter"}},
+		{Count: 1, Template: Template{Name: "{room}-{n}"}},
+		{Count: 1, Template: Template{Vars: map[string][]string{"a room": {"1"}}}},
+		{Count: 1, Template: Template{Vars: map[string][]string{"n": {"1"}}}},
+		{Count: 1, Template: Template{Vars: map[string][]string{"room": {}}}},
+		{Count: 1, Template: Template{Topics: "{room}", Behaviour: reporting("a")}},
 	} {
 		f, problems := New(p)
 		assert.Nil(t, f)
 		assert.NotEmpty(t, problems)
 	}
+}
+
+// reporting is a behaviour that reports on a topic.
+func reporting(topic string) agent.Behaviour {
+	return agent.Behaviour{Reports: []telemetry.Report{{
+		Topic: topic, Every: telemetry.Duration(20 * time.Millisecond), QoS: 1, Fields: []telemetry.Field{{Name: "x", Source: telemetry.Source{Kind: telemetry.Counter}}},
+	}}}
+}
+
+func TestVariablesAreTakenInTurnAndReachNamesAndTopics(t *testing.T) {
+	common, _ := template(t)
+	common.Name, common.Vars = "{room}-{n}", map[string][]string{"room": {"kitchen", "hall"}, "floor": {"{n}"}}
+	common.Topics, common.Behaviour = "site/{floor}/", reporting("{room}/energy")
+	var topics, senders sync.Map
+	listener := sim.NewDevice(sim.Params{Received: func(m sim.Message) { topics.Store(m.Topic, true) }})
+	o := common.Options
+	o.ClientID = "listener"
+	require.NoError(t, listener.Connect(t.Context(), o).Err)
+	defer listener.Close()
+	_, err := listener.Subscribe(t.Context(), "site/#", 1)
+	require.NoError(t, err)
+
+	f, problems := New(Params{Count: 12, Template: common, Ramp: time.Millisecond, Provision: func(_ context.Context, name string) (Identity, error) {
+		senders.Store(name, true)
+		return Identity{}, nil
+	}})
+	require.Empty(t, problems)
+	require.NoError(t, f.Provision(t.Context()))
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- f.Run(ctx) }()
+	simtest.Eventually(t, "each reports on its own topic", func() bool {
+		n := 0
+		topics.Range(func(any, any) bool { n++; return true })
+		return n == 12
+	})
+	stop()
+	require.NoError(t, <-ended)
+	for _, topic := range []string{"site/1/kitchen/energy", "site/2/hall/energy", "site/12/hall/energy"} {
+		_, seen := topics.Load(topic)
+		assert.True(t, seen, topic)
+	}
+	for _, name := range []string{"kitchen-01", "hall-02", "hall-12"} {
+		_, seen := senders.Load(name)
+		assert.True(t, seen, name)
+	}
+}
+
+func TestAFleetSaysWhyMostOfItsDevicesAreNotConnected(t *testing.T) {
+	f, problems := New(Params{Count: 3, Ramp: time.Millisecond, Template: Template{Options: sim.Options{URL: "mqtts://127.0.0.1:1"}}})
+	require.Empty(t, problems)
+	require.NoError(t, f.Provision(t.Context()))
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- f.Run(ctx) }()
+	simtest.Eventually(t, "all were turned away", func() bool { return f.Status().Waiting == 3 })
+	assert.Contains(t, f.Status().Why, "nothing listens on that port")
+	assert.Zero(t, f.Status().Accepted)
+	stop()
+	require.NoError(t, <-ended)
 }
