@@ -18,7 +18,6 @@ import (
 	"fyne.io/fyne/v2/app"
 	"fyne.io/fyne/v2/theme"
 
-	"gatehouse/app/demo"
 	"gatehouse/app/desktop/attempts"
 	"gatehouse/app/desktop/devices"
 	"gatehouse/app/desktop/devices/mend"
@@ -193,7 +192,7 @@ func (p *program) show(g *gateway.Gateway, vault *sim.Vault, setups onboard.Setu
 		Window: p.window, Gateway: at, Meter: readings, Remembered: p.was, Logger: p.options.Config.Logger,
 		Look:      p.dress,
 		Find:      func(query string) []frame.Found { return at.find(query, f) },
-		Actions:   func() []frame.Found { return labActions(laboratory, f) },
+		Actions:   func() []frame.Found { return append(labActions(laboratory, f), p.demoActions()...) },
 		AddDevice: func() { p.onboard(at) },
 		Check:     func() frame.Sheet { return p.checkup(at) },
 	})
@@ -218,7 +217,7 @@ func (p *program) show(g *gateway.Gateway, vault *sim.Vault, setups onboard.Setu
 	}}
 	p.fixer = fixer
 	f.Add(shell.Overview, "Overview", overview.New(overview.Params{
-		Fix: fixer, Log: g.Attempts(), Gateway: at, Meter: readings, Remedy: at.remedy, Registered: registered, Findings: findingsOf{at},
+		Fix: fixer, Log: g.Attempts(), Gateway: at, Meter: readings, Remedy: at.remedy, Registered: registered, Findings: findingsOf{at}, Demo: demoOf{p},
 	}))
 	f.Add(shell.Devices, "Devices", devicesScreen)
 	f.Add(shell.Attempts, "Attempts", attempts.New(attempts.Params{
@@ -234,7 +233,7 @@ func (p *program) show(g *gateway.Gateway, vault *sim.Vault, setups onboard.Setu
 	p.window.SetContent(f.Content())
 	f.Begin()
 	p.work.Go(func() { f.Run(p.ctx) })
-	p.startDemo(g)
+	p.startDemo()
 	p.startDrive(g)
 }
 
@@ -278,17 +277,6 @@ func (p *program) lead(key string) {
 		return
 	}
 	p.frame.Go(shell.Attempts, key)
-}
-
-func (p *program) startDemo(g *gateway.Gateway) {
-	if !p.options.Demo {
-		return
-	}
-	p.work.Go(func() {
-		if err := demo.Run(p.ctx, demo.Params{Gateway: g}); err != nil && p.ctx.Err() == nil {
-			fyne.Do(func() { p.frame.Fail("The demo could not be run", err) })
-		}
-	})
 }
 
 // startDrive lets an end-to-end test look at the window, in builds made for one.
