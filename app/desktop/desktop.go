@@ -103,24 +103,22 @@ type program struct {
 	fixer     fix.Fixer
 	lab       *lab.Lab
 	scenarios *scenarios.View // takes files that are dropped
-	plain     fyne.Size       // of the window, before presenting
+	size      fyne.Size       // of the window, before presenting
 }
 
 func (p *program) run() error {
 	was, badState := p.file.Load()
 	p.was = was
+	p.size = fyne.NewSize(firstWidth, firstHeight)
+	if was.Width > 0 {
+		p.size = fyne.NewSize(was.Width, was.Height)
+	}
 	p.dress(was.Theme, was.Presenter)
 	p.window.SetPadded(false)
 	p.window.SetMaster()
 	p.window.SetContent(opening())
-	size := fyne.NewSize(firstWidth, firstHeight)
-	if was.Width > 0 {
-		size = fyne.NewSize(was.Width, was.Height)
-	}
-	if was.Presenter {
-		size = fyne.NewSize(size.Width/presenterScale, size.Height/presenterScale)
-	}
-	p.window.Resize(size)
+	larger := scaleNow() / given()
+	p.window.Resize(fyne.NewSize(p.size.Width/larger, p.size.Height/larger))
 	p.window.SetCloseIntercept(p.close)
 	p.window.SetOnDropped(p.drop)
 	p.heedSignals()
@@ -300,9 +298,6 @@ func (p *program) startDrive(g *gateway.Gateway) {
 	context.AfterFunc(p.ctx, stop)
 }
 
-// presenterScale is how much larger everything is drawn while presenting.
-const presenterScale = 1.5
-
 // dress changes theme and scale. Fyne reads the scale from the environment whenever its settings change.
 func (p *program) dress(choice state.Theme, presenter bool) {
 	mode := kit.FollowSystem
@@ -312,8 +307,14 @@ func (p *program) dress(choice state.Theme, presenter bool) {
 	case state.Dark:
 		mode = kit.AlwaysDark
 	}
-	before := scaleNow()
-	setScale(presenter)
+	before, times := scaleNow(), float32(1)
+	if p.frame != nil && before == given() {
+		p.size = p.window.Canvas().Size()
+	}
+	if presenter {
+		times = frame.PresenterScale(p.size)
+	}
+	setScale(times)
 	p.app.Settings().SetTheme(kit.Theme{Mode: mode})
 	after := scaleNow()
 	if after == before || p.frame == nil {
@@ -321,10 +322,8 @@ func (p *program) dress(choice state.Theme, presenter bool) {
 	}
 	now := p.window.Canvas().Size()
 	size := fyne.NewSize(now.Width*before/after, now.Height*before/after)
-	if presenter {
-		p.plain = now
-	} else if near(size, p.plain) {
-		size = p.plain // not a pixel more each time, for rounding
+	if !presenter && near(size, p.size) {
+		size = p.size // not a pixel more each time, for rounding
 	}
 	fyne.Do(func() { p.window.Resize(size) }) // once the new scale counts: the window keeps its size on the screen
 }

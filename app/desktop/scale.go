@@ -17,12 +17,9 @@ var given = sync.OnceValue(func() float32 {
 	return float32(scale)
 })
 
-// setScale has Fyne draw larger, or as usual, from its next change of settings on.
-func setScale(presenter bool) {
-	scale := given()
-	if presenter {
-		scale *= presenterScale
-	}
+// setScale has Fyne draw so many times as large as the user set, from its next change of settings on.
+func setScale(times float32) {
+	scale := given() * times
 	if scale == 1 {
 		_ = os.Unsetenv(scaleVariable)
 		return

@@ -106,7 +106,6 @@ func (s *Screen) filters() fyne.CanvasObject {
 	s.rarer = kit.NewChip("unfolded", "More", func() { dropDown(s.rarer, s.rarerMenu()...) })
 	s.span = kit.NewChip("unfolded", spans[0].label, func() { dropDown(s.span, s.spanMenu()...) })
 	row.Add(s.rarer)
-	row.Add(s.span)
 	s.on = kit.Flow(6)
 	s.on.Hide()
 	s.search = kit.NewField("Filter by device, address, cause, SID or thumbprint")
@@ -119,8 +118,8 @@ func (s *Screen) filters() fyne.CanvasObject {
 		}
 		s.again() // the foot of the window says it, too
 	})
-	line := container.NewBorder(nil, nil, nil, kit.Inset(0, 0, 0, 8, s.follow), s.search)
-	return kit.Down(0, kit.Inset(10, 10, 10, 10, kit.Down(8, row, line, s.on)), kit.Rule())
+	s.line = container.NewBorder(nil, nil, nil, kit.Inset(0, 0, 0, 8, kit.Across(8, s.span, s.follow)), s.search)
+	return kit.Down(0, kit.Inset(10, 10, 10, 10, kit.Down(8, row, s.line, s.on)), kit.Rule())
 }
 
 // dropDown opens a menu below a control.
@@ -191,6 +190,7 @@ func (s *Screen) mark(q query) {
 	s.rarer.Choose(rare != "More")
 	s.span.SetLabel(spanLabel(q.within))
 	s.span.Choose(q.within != 0)
+	s.line.Refresh()
 	s.bar.Refresh()
 	s.on.RemoveAll()
 	for _, r := range q.restrictions(s.nameOf(q.device)) {

@@ -74,6 +74,7 @@ type Screen struct {
 	table   *kit.DataTable[*row]
 	chips   map[string]*kit.Chip
 	bar     *fyne.Container // of the chips
+	line    *fyne.Container // of the search, the time span and the pause
 	rarer   *kit.Chip       // opens the menu of further filters
 	span    *kit.Chip       // opens the menu of times
 	on      *fyne.Container // the filters that are on; hidden without one

@@ -30,6 +30,16 @@ const (
 	presenterHeight         = 520
 )
 
+// mostScale is how much larger everything is drawn while presenting, where there is room for it.
+const mostScale = 1.5
+
+// PresenterScale is how much larger everything is to be drawn while presenting in a window of a size: as much as leaves room
+// for what the screens show.
+func PresenterScale(window fyne.Size) float32 {
+	times := min(window.Width/presenterWidth, window.Height/presenterHeight, mostScale)
+	return max(float32(int(times*100))/100, 1)
+}
+
 const (
 	headerHeight = 48
 	statusHeight = 28

@@ -457,3 +457,16 @@ func TestFindingsAreCountedOnTheRailAndAtTheFoot(t *testing.T) {
 	require.Contains(t, shelltest.Texts(s.frame.status.content), "1 finding")
 	require.Equal(t, "1", shelltest.Texts(s.frame.places[0].count.content))
 }
+
+func TestPresentingDrawsAsLargeAsTheWindowHasRoomFor(t *testing.T) {
+	for size, want := range map[fyne.Size]float32{
+		{Width: 1920, Height: 1080}: 1.5, {Width: 1280, Height: 800}: 1.5, {Width: LeastWidth, Height: LeastHeight}: 1.21,
+		{Width: 1280, Height: 640}: 1.23, {Width: 600, Height: 400}: 1,
+	} {
+		require.InDelta(t, want, PresenterScale(size), 0.001, "%v", size)
+		if want > 1 {
+			require.GreaterOrEqual(t, size.Width/PresenterScale(size), float32(presenterWidth))
+			require.GreaterOrEqual(t, size.Height/PresenterScale(size), float32(presenterHeight))
+		}
+	}
+}
