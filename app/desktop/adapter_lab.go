@@ -7,12 +7,14 @@ import (
 	screen "gatehouse/app/desktop/lab"
 	"gatehouse/app/desktop/lab/scenarios"
 	"gatehouse/app/desktop/shell"
+	"gatehouse/app/lab"
 	"gatehouse/app/story"
 	"gatehouse/gateway"
 )
 
 // labTabs are the tabs of the Lab, in their order.
 func (p *program) labTabs(at *adapter) []screen.Tab {
+	p.lab = lab.New(lab.Params{Gateway: p.gateway, Dir: p.options.Config.DataDir, Logger: p.options.Config.Logger})
 	listening := func() bool { return at.last.Load().State == gateway.Listening }
 	p.scenarios = scenarios.New(scenarios.Params{Shell: p.frame, Runs: p.lab.Runs(), Ready: p.readyScenarios(), Listening: listening})
 	return []screen.Tab{
