@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -85,7 +84,7 @@ func (c *simFleet) live(ctx context.Context, f *fleet.Fleet, show figures) error
 		return err
 	}
 	show.provisioned(time.Since(began))
-	show.before = inUse()
+	show.before = story.InUse()
 	if c.Duration > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, f.Ramp()+c.Duration)
@@ -96,7 +95,7 @@ func (c *simFleet) live(ctx context.Context, f *fleet.Fleet, show figures) error
 	live, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	stopped := context.AfterFunc(ctx, func() { // the last figures are those of a fleet that lives
-		last, memory = f.Status(), inUse()
+		last, memory = f.Status(), story.InUse()
 		end()
 	})
 	defer stopped()
@@ -131,14 +130,6 @@ func readKind(name string) (scenario.Kind, error) {
 		return scenario.Kind{}, usage("%s: %v", name, mistakes[0])
 	}
 	return *k, nil
-}
-
-// inUse is what heap and stacks hold after a collection, in bytes.
-func inUse() uint64 {
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc + m.StackInuse
 }
 
 // figures prints how a fleet does.

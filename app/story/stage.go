@@ -33,21 +33,25 @@ const FleetPrefix = "gatehouse-scenario-"
 
 // NewStage makes the fleet and the service on a gateway that listens.
 func NewStage(ctx context.Context, g *gateway.Gateway) (*Stage, error) {
+	return newStage(ctx, g, FleetPrefix, "Scenario")
+}
+
+func newStage(ctx context.Context, g *gateway.Gateway, prefix, title string) (*Stage, error) {
 	r := g.Registry()
-	name := FleetPrefix + strings.ToLower(rand.Text()[:8])
+	name := prefix + strings.ToLower(rand.Text()[:8])
 	s := &Stage{gateway: g, now: time.Now}
 	err := func() (err error) {
-		if s.service, err = r.CreateService(ctx, name, "Scenario"); err != nil {
+		if s.service, err = r.CreateService(ctx, name, title); err != nil {
 			return err
 		}
-		if s.fleet, err = r.CreateFleet(ctx, name, "Scenario"); err != nil {
+		if s.fleet, err = r.CreateFleet(ctx, name, title); err != nil {
 			return err
 		}
 		_, err = r.UpdateDeployment(ctx, s.fleet.DefaultDeploymentSID, nil, &s.service.SID)
 		return err
 	}()
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("prepare scenario: %w", err), s.Close())
+		return nil, errors.Join(fmt.Errorf("prepare %s: %w", strings.ToLower(title), err), s.Close())
 	}
 	return s, nil
 }
