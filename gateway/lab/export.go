@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-var columns = []string{"device", "device_sid", "peer", "server", "code", "outcome", "at", "attempt"}
+var columns = []string{"device", "device_sid", "peer", "server", "code", "outcome", "at", "attempt", "known_by"}
 
 // CSV writes results as a table with a head (RFC 4180). A field that a spreadsheet would take for a formula is led by an apostrophe.
 func CSV(results []Result) string {

@@ -82,16 +82,21 @@ type Lab struct {
 	p       Params
 	version atomic.Uint64
 
-	mu      sync.Mutex // guards what follows; no listener is called under it
-	running map[Kind]*server
-	closed  bool
-	pupils  map[pupilKey]*pupil
-	order   []pupilKey // oldest first
+	starts sync.WaitGroup // calls of Start under way
+
+	mu       sync.Mutex // guards what follows; no listener is called under it, and nothing waits for the network
+	running  map[Kind]*server
+	starting map[Kind]bool // reserved by a Start under way
+	closed   bool
+	pupils   map[pupilKey]*pupil
+	order    []pupilKey // oldest first
+	owners   owners
 }
 
 type server struct {
 	Server
 	listener *listener.Listener
+	life     time.Duration // negative: until it is stopped
 	timer    *time.Timer
 	tour     map[string]int // where each device is in the tour; guarded by Lab.mu
 }
@@ -110,7 +115,7 @@ func New(p Params) *Lab {
 	if p.Logger == nil {
 		p.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Lab{p: p, running: map[Kind]*server{}, pupils: map[pupilKey]*pupil{}}
+	return &Lab{p: p, running: map[Kind]*server{}, starting: map[Kind]bool{}, pupils: map[pupilKey]*pupil{}}
 }
 
 // Version rises with every change of Servers and Results but the passing of time.
@@ -125,22 +130,61 @@ func (l *Lab) Start(kind Kind, o Options) (Server, error) {
 	case o.Code < Tour || o.Code > 5:
 		return Server{}, fmt.Errorf("%w: %d", ErrCode, o.Code)
 	}
+	if err := l.reserve(kind); err != nil {
+		return Server{}, err
+	}
+	defer l.starts.Done()
+	s, err := l.listen(info, o)
+	l.mu.Lock()
+	delete(l.starting, kind)
+	closed := l.closed
+	if err == nil && !closed {
+		if s.life > 0 {
+			s.Until = s.Since.Add(s.life)
+			s.timer = time.AfterFunc(s.life, func() { l.stop(kind, s) })
+		}
+		l.running[kind] = s
+		l.version.Add(1)
+	}
+	l.mu.Unlock()
+	switch {
+	case err != nil:
+		return Server{}, err
+	case closed:
+		l.end(kind, s)
+		return Server{}, ErrClosed
+	}
+	return s.Server, nil
+}
+
+// reserve keeps others from starting the same server, and Close from returning before this Start has.
+func (l *Lab) reserve(kind Kind) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.closed:
+		return ErrClosed
+	case l.running[kind] != nil || l.starting[kind]:
+		return fmt.Errorf("%w: %s", ErrRunning, kind)
+	}
+	l.starting[kind] = true
+	l.starts.Add(1)
+	return nil
+}
+
+// listen makes a server that takes connections, and is not among those that run yet.
+func (l *Lab) listen(info Info, o Options) (*server, error) {
 	chain, err := l.p.Authority.Wrong(info.Fault)
 	if err != nil {
-		return Server{}, err
+		return nil, err
 	}
 	if o.Addr == "" {
 		o.Addr = net.JoinHostPort(l.p.Host(), "0")
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed {
-		return Server{}, ErrClosed
+	s := &server{Server: Server{Kind: info.Kind, Since: l.p.Now(), Options: o}, life: o.For, tour: map[string]int{}}
+	if s.life == 0 {
+		s.life = defaultLife
 	}
-	if l.running[kind] != nil {
-		return Server{}, fmt.Errorf("%w: %s", ErrRunning, kind)
-	}
-	s := &server{Server: Server{Kind: kind, Since: l.p.Now(), Options: o}, tour: map[string]int{}}
 	s.listener = listener.New(listener.Params{
 		Log: l.p.Log, Authority: l.p.Authority, Now: l.p.Now, Logger: l.p.Logger,
 		Settings: listener.Settings{Deadline: deadline, Unfinished: mostAtOnce, UnfinishedPerAddress: mostAtOnce},
@@ -148,21 +192,11 @@ func (l *Lab) Start(kind Kind, o Options) (Server, error) {
 	})
 	addr, err := s.listener.Listen(o.Addr)
 	if err != nil {
-		return Server{}, err
+		return nil, err
 	}
 	_, port, _ := net.SplitHostPort(addr.String())
 	s.Addr, s.URL = addr.String(), "mqtts://"+net.JoinHostPort(l.p.Name(), port)
-	if o.For >= 0 {
-		life := o.For
-		if life == 0 {
-			life = defaultLife
-		}
-		s.Until = s.Since.Add(life)
-		s.timer = time.AfterFunc(life, func() { l.stop(kind, s) })
-	}
-	l.running[kind] = s
-	l.version.Add(1)
-	return s.Server, nil
+	return s, nil
 }
 
 // instead is how the listener of a server differs from the gateway's.
@@ -178,7 +212,7 @@ func (l *Lab) instead(i Info, s *server, chain *tls.Certificate) *listener.Inste
 					observe(hello, pki.Answer{}, pki.ErrVersion)
 					return nil, nil
 				}
-				observe(hello, pki.Answer{Config: c, Chain: chain, Kind: leafKind(i), Version: min(c.MaxVersion, slices.Max(hello.SupportedVersions)), Why: "the lab’s " + string(i.Kind)}, nil)
+				observe(hello, pki.Answer{Config: c, Chain: chain, Kind: leafKind(i), Version: min(c.MaxVersion, slices.Max(hello.SupportedVersions)), Why: string(i.Kind)}, nil)
 				return nil, nil
 			}
 			return c
@@ -220,13 +254,18 @@ func (l *Lab) stop(kind Kind, s *server) bool {
 	if s.timer != nil {
 		s.timer.Stop()
 	}
+	l.end(kind, s)
+	l.version.Add(1)
+	return true
+}
+
+// end closes the server's port and its connections.
+func (l *Lab) end(kind Kind, s *server) {
 	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
 	defer cancel()
 	if err := s.listener.Close(ctx); err != nil {
 		l.p.Logger.Error("wrong server does not stop", "kind", kind, "err", err)
 	}
-	l.version.Add(1)
-	return true
 }
 
 // Close stops all servers for good.
@@ -243,6 +282,7 @@ func (l *Lab) Close() {
 		wg.Go(func() { l.Stop(k) })
 	}
 	wg.Wait()
+	l.starts.Wait() // none begins any more, and one under way closes what it opened
 }
 
 // Servers are those that run, in the order of Kinds.

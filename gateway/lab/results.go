@@ -35,6 +35,7 @@ const (
 // Result is what one device made of one server.
 type Result struct {
 	DeviceSID string // empty: not known
+	KnownBy   string // how: ByCredential or ByAddress; empty: not known
 	Name      string // device, Key SID, client ID or address
 	Peer      string // the last address
 	Kind      Kind
@@ -44,6 +45,12 @@ type Result struct {
 	Attempt   uint64
 	Attempts  int
 }
+
+// How the device of a result is known.
+const (
+	ByCredential = "credential" // it presented one of its own; whether it holds the secret is not asked
+	ByAddress    = "address"    // all that came from its address lately was this device; one that refuses the server shows nothing of itself
+)
 
 type pupilKey struct {
 	who  string
@@ -95,6 +102,9 @@ func (l *Lab) ended(i Info, s *server, id uint64) {
 		l.order = append(l.order, key)
 	}
 	p.DeviceSID, p.Name, p.Peer, p.Kind, p.At, p.Attempt = a.DeviceSID, name, a.Remote, i.Kind, a.At, id
+	if p.KnownBy = ""; a.DeviceSID != "" {
+		p.KnownBy = ByCredential
+	}
 	p.Attempts++
 	if p.Code = -1; a.Code.Answered() {
 		p.Code = int(a.Code)
@@ -138,6 +148,8 @@ func judge(i Info, a attempt.Attempt) Outcome {
 			return Failed
 		}
 		return Undecided
+	case i.Kind == Throttled && !sentConnect && has(a, attempt.ClientHello) && (a.Cause == cause.ClosedInHandshake || a.Cause == cause.ClosedBeforeConnect):
+		return Failed // the handshake took it too long
 	case !sentConnect:
 		return Undecided
 	case i.Kind == ReturnCode, i.Kind == CloseConnect, i.Kind == CloseConnack:
@@ -145,9 +157,9 @@ func judge(i Info, a attempt.Attempt) Outcome {
 	case i.Kind == Withheld:
 		return passedIf(leftByItself && a.Total <= giveUp)
 	case i.Kind == WrongPresent:
-		return passedIf(leftByItself || subscribed(a))
+		return passedIf(leftByItself || sent(a, subscribe))
 	case i.Kind == Throttled:
-		return passedIf(len(a.Packets) > 2 || !leftByItself)
+		return passedIf(!leftByItself || sent(a, publish, subscribe, unsubscribe, pingreq))
 	}
 	return passedIf(leftByItself)
 }
@@ -173,9 +185,19 @@ func has(a attempt.Attempt, k attempt.Kind) bool {
 	return slices.ContainsFunc(a.Steps, func(s attempt.Step) bool { return s.Kind == k })
 }
 
-func subscribed(a attempt.Attempt) bool {
-	const subscribe = 8
-	return slices.ContainsFunc(a.Packets, func(p attempt.Packet) bool { return !p.Outbound && len(p.Bytes) > 0 && p.Bytes[0]>>4 == subscribe })
+// What a device goes on with once it is accepted; the numbers are those of MQTT 3.1.1, section 2.2.1.
+const (
+	publish     = 3
+	subscribe   = 8
+	unsubscribe = 10
+	pingreq     = 12
+)
+
+// sent reports whether the first packet after CONNECT was one of these; later ones are not looked at.
+func sent(a attempt.Attempt, types ...byte) bool {
+	return slices.ContainsFunc(a.Packets, func(p attempt.Packet) bool {
+		return !p.Outbound && len(p.Bytes) > 0 && slices.Contains(types, p.Bytes[0]>>4)
+	})
 }
 
 // outcome is the lesson's as of now.
@@ -218,12 +240,17 @@ func (l *Lab) Results() []Result {
 	now := l.p.Now()
 	l.mu.Lock()
 	all := make([]Result, 0, len(l.pupils))
+	strangers := false
 	for _, p := range l.pupils {
 		r := p.Result
 		r.Outcome = p.outcome(now)
 		all = append(all, r)
+		strangers = strangers || l.isStranger(r)
 	}
 	l.mu.Unlock()
+	if strangers {
+		l.byAddress(all, now)
+	}
 	slices.SortFunc(all, func(a, b Result) int {
 		if c := b.At.Compare(a.At); c != 0 {
 			return c
@@ -244,7 +271,9 @@ func (l *Lab) ClearResults() {
 
 // row is a result as text, in the order of Columns.
 func (r Result) row() []string {
-	return []string{r.Name, r.DeviceSID, r.Peer, string(r.Kind), codeText(r.Code), string(r.Outcome), r.At.UTC().Format(time.RFC3339), strconv.FormatUint(r.Attempt, 10)}
+	return []string{
+		r.Name, r.DeviceSID, r.Peer, string(r.Kind), codeText(r.Code), string(r.Outcome), r.At.UTC().Format(time.RFC3339), strconv.FormatUint(r.Attempt, 10), r.KnownBy,
+	}
 }
 
 func codeText(code int) string {

@@ -28,8 +28,9 @@ type finding struct {
 	by        string
 	alert     int // -1: none
 	alertFrom string
-	dialled   string // the name by which the device called the gateway, as far as it shows
-	covered   bool   // whether the leaf names it
+	dialled   string   // the name by which the device called the gateway, as far as it shows
+	covered   bool     // whether the leaf names it
+	dated     cause.ID // what is wrong with the leaf's dates, by the gateway's clock; empty: nothing
 }
 
 // Alerts of RFC 8446, section 6, that have a cause of their own.
@@ -98,7 +99,7 @@ func (a *arrival) diagnose(err error) finding {
 	if f.dialled == "" {
 		f.dialled = hostOf(a.conn.LocalAddr().String()) // a device that dials an address sends no name
 	}
-	f.covered = a.l.authority.Covers(f.dialled)
+	f.covered, f.dated = a.covers(f.dialled), a.dated()
 	var record tls.RecordHeaderError
 	switch {
 	case a.l.lobby.wasCut(a.guest):
@@ -111,7 +112,7 @@ func (a *arrival) diagnose(err error) finding {
 	case a.conn.in.description() > 0: // in the clear, where crypto/tls could not read it
 		f.alert, f.alertFrom, f.by = a.conn.in.description(), byDevice, byDevice
 		f.why = alertCause(f)
-		if f.alert == alertBadCertificate && f.covered {
+		if f.alert == alertBadCertificate && f.covered && f.dated == "" {
 			// OpenSSL does that under TLS 1.3. It has unknown_ca for a strange root and certificate_expired for an old certificate;
 			// what is left for this alert, with a name that is right, is a certificate that is not valid yet.
 			f.why = cause.ServerCertificateEarly
@@ -138,15 +139,40 @@ func (a *arrival) diagnose(err error) finding {
 	return f
 }
 
+// covers reports whether the certificate that was sent names a host, or, when none was sent, whether the gateway's would have.
+func (a *arrival) covers(host string) bool {
+	if a.l.other != nil && a.answered() { // a server that is wrong on purpose has a certificate of its own
+		return a.answer.Chain.Leaf.VerifyHostname(host) == nil
+	}
+	return a.l.authority.Covers(host)
+}
+
+// dated says what is wrong with the dates of the certificate that was sent.
+func (a *arrival) dated() cause.ID {
+	if !a.answered() {
+		return ""
+	}
+	switch leaf, now := a.answer.Chain.Leaf, a.l.now(); {
+	case now.After(leaf.NotAfter):
+		return cause.ServerCertificateExpired
+	case now.Before(leaf.NotBefore):
+		return cause.ServerCertificateEarly
+	}
+	return ""
+}
+
 // alertCause is what a device's alert means. Some stacks say bad_certificate for every fault of the server's
-// certificate; when the leaf does not name what was dialled, that is the fault.
+// certificate; when the leaf does not name what was dialled, or is not valid now, that is the fault.
 func alertCause(f finding) cause.ID {
 	switch f.alert {
 	case alertUnknownCA:
 		return cause.UntrustedRoot
 	case alertBadCertificate, alertCertificateUnknown:
-		if !f.covered {
+		switch {
+		case !f.covered:
 			return cause.WrongServerName
+		case f.dated != "":
+			return f.dated
 		}
 		return cause.UntrustedRoot
 	case alertUnrecognizedName:
