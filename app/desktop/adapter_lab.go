@@ -6,6 +6,7 @@ import (
 	"gatehouse/app/desktop/frame"
 	screen "gatehouse/app/desktop/lab"
 	"gatehouse/app/desktop/lab/scenarios"
+	"gatehouse/app/desktop/lab/servers"
 	"gatehouse/app/desktop/shell"
 	"gatehouse/app/lab"
 	"gatehouse/app/story"
@@ -19,6 +20,9 @@ func (p *program) labTabs(at *adapter) []screen.Tab {
 	p.scenarios = scenarios.New(scenarios.Params{Shell: p.frame, Runs: p.lab.Runs(), Ready: p.readyScenarios(), Listening: listening})
 	return []screen.Tab{
 		{ID: "scenarios", Label: "Scenarios", Part: p.scenarios},
+		{ID: "servers", Label: "Wrong servers", Part: servers.New(servers.Params{
+			Shell: p.frame, Lab: p.gateway.Lab(), Devices: p.gateway.Registry().Devices, Pick: p.frame.Pick, RootPEM: p.gateway.RootPEM,
+		})},
 	}
 }
 
