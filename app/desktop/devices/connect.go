@@ -45,6 +45,7 @@ type connect struct {
 	willRetain *form.Switch
 	willRows   *fyne.Container
 	driven     *form.Select
+	byItself   bool // as it was kept when driven was last set
 	target     *form.Select
 	address    *kit.Field
 	trust      *form.Select
@@ -135,6 +136,11 @@ func (v *connect) show(f *facts) {
 		v.device = f.row.device
 		v.fill(f)
 	}
+	if f.setup.ByItself != v.byItself { // changed elsewhere: on the tab Telemetry
+		v.byItself = f.setup.ByItself
+		v.driven.Set(yes(v.byItself), v.driven.Options()...)
+		toggle(v.policy.content, v.byItself)
+	}
 	v.credential.Set(min(max(v.credential.Chosen(), 0), max(len(f.held)-1, 0)), credentialNames(f)...)
 	v.weighSecret(f)
 	switch {
@@ -165,7 +171,8 @@ func (v *connect) leave() {}
 func (v *connect) fill(f *facts) {
 	o := f.setup.Options
 	v.problem.Say("")
-	v.driven.Set(yes(f.setup.ByItself), v.driven.Options()...)
+	v.byItself = f.setup.ByItself
+	v.driven.Set(yes(v.byItself), v.driven.Options()...)
 	v.policy.set(f.setup.Reconnect)
 	toggle(v.policy.content, f.setup.ByItself)
 	v.target.Set(yes(o.Target != ""), v.target.Options()...)

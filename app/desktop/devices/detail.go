@@ -87,6 +87,7 @@ type detail struct {
 	content *fyne.Container
 	facts   *facts
 	busy    bool // a virtual device is being connected
+	draft   *draft
 }
 
 // The tabs, by their place.
@@ -95,6 +96,8 @@ const (
 	tabCredentials
 	tabConnect
 	tabLive
+	tabTelemetry
+	tabReactions
 	tabFaults
 	tabAttempts
 	tabSnippets
@@ -110,11 +113,12 @@ func newDetail(s *Screen) *detail {
 	})
 	shut := kit.NewButton("Close", kit.Secondary, func() { s.choose("") })
 	copySID := kit.NewButton("Copy", kit.Small, func() { s.p.Shell.Copy("SID", *s.selected.Load()) })
+	d.draft = &draft{d: d}
 	d.found = kit.NewLink("", kit.Body, nil)
 	d.noted = kit.Across(5, kit.NewIcon("attention", kit.Warn, 12), d.found)
 	d.noted.Hide()
-	d.views = []tab{newIdentity(d), newCredentials(d), newConnect(d), newLive(d), newFaults(d), newHistory(d), newSnippets(d)}
-	d.tabs = kit.NewTabStrip("Identity", "Credentials", "Connect", "Live", "Faults", "Attempts", "Snippets")
+	d.views = []tab{newIdentity(d), newCredentials(d), newConnect(d), newLive(d), newTelemetry(d), newReactions(d), newFaults(d), newHistory(d), newSnippets(d)}
+	d.tabs = kit.NewTabStrip("Identity", "Credentials", "Connect", "Live", "Telemetry", "Reactions", "Faults", "Attempts", "Snippets")
 	d.tabs.OnChoose = d.pick
 	d.body = container.NewStack(d.views[0].content())
 	head := kit.Down(6,
@@ -152,6 +156,7 @@ func (d *detail) open(i int) { d.tabs.Choose(i) }
 // leave is called when another device is going to be shown, or none.
 func (d *detail) leave() {
 	d.views[d.chosen].leave()
+	d.draft.flush()
 	d.facts = nil
 }
 
@@ -177,7 +182,7 @@ func (d *detail) show(f *facts) {
 	d.facts = f
 	d.head(f.row)
 	d.play.SetLabel(d.verb(f))
-	for _, i := range []int{tabFaults} { // of devices that this computer plays
+	for _, i := range []int{tabTelemetry, tabReactions, tabFaults} { // of devices that this computer plays
 		d.tabs.LeaveOut(i, !f.row.virtual)
 	}
 	if d.tabs.LeftOut(d.chosen) {
@@ -189,6 +194,13 @@ func (d *detail) show(f *facts) {
 	}
 	d.views[d.chosen].show(f)
 	d.content.Refresh()
+}
+
+// reshow shows the chosen tab anew, after it was changed from elsewhere.
+func (d *detail) reshow() {
+	if d.facts != nil {
+		d.views[d.chosen].show(d.facts)
+	}
 }
 
 // verb is what the button that plays the device does.
