@@ -32,6 +32,14 @@ func NewLink(text string, t Type, tapped func()) *Link {
 	return l
 }
 
+// NewTitle is a link in its type's own colour, for a title that leads to what it is about.
+func NewTitle(text string, t Type, tapped func()) *Link {
+	l := NewLink(text, t, tapped)
+	l.text.SetType(t)
+	l.under.FillColor = t.Color
+	return l
+}
+
 // Set changes text and what pressing it does; with tapped nil it is plain text that leads nowhere.
 func (l *Link) Set(text string, tapped func()) {
 	l.text.Set(text)

@@ -207,10 +207,12 @@ func newAround(s *Screen) *around {
 		}
 		s.p.Fix.Shell.Go(shell.Devices, key)
 	})
-	head := container.NewBorder(nil, nil, nil, kit.Inset(0, 0, 0, 12, a.caption), kit.Clipped(kit.NewText("Devices around the gateway", kit.Title)))
+	head := container.New(yielding{a.caption}, kit.NewText("Devices around the gateway", kit.Title), container.NewClip(a.caption))
 	check := func() { s.p.Fix.Shell.Check() }
 	a.demo = newDemoBar(s)
-	a.add = kit.Flow(10, kit.NewButton("Add a device", kit.Primary, s.p.Fix.Shell.AddDevice), kit.NewButton("Check credentials", kit.Secondary, check), a.demo.remove)
+	a.add = kit.Flow(10, kit.NewButton("Add a device", kit.Primary, s.p.Fix.Shell.AddDevice),
+		kit.NewButton("Run a scenario", kit.Secondary, func() { s.p.Fix.Shell.Go(shell.Lab, "scenarios") }),
+		kit.NewButton("Check credentials", kit.Secondary, check), a.demo.remove)
 	a.first = container.NewStack(kit.Centred(430, kit.Down(10,
 		kit.NewText("Add your first device", kit.Type{Size: 18, Color: kit.Ink, Bold: true}),
 		kit.NewProse(kit.Run{Type: kit.Quiet,
@@ -262,4 +264,24 @@ func lowerFirst(s string) string {
 		return s
 	}
 	return string(unicode.ToLower(first)) + s[width:]
+}
+
+// yielding puts a title to the left and a remark to the right, and leaves the remark out where there is no room for both.
+type yielding struct{ remark fyne.CanvasObject }
+
+// MinSize implements fyne.Layout.
+func (l yielding) MinSize(o []fyne.CanvasObject) fyne.Size {
+	return fyne.NewSize(o[0].MinSize().Width, max(o[0].MinSize().Height, l.remark.MinSize().Height))
+}
+
+// Layout implements fyne.Layout.
+func (l yielding) Layout(o []fyne.CanvasObject, size fyne.Size) {
+	const gap = 12
+	title, width := o[0].MinSize().Width, l.remark.MinSize().Width
+	if title+gap+width > size.Width {
+		width = 0 // its clip shows nothing then
+	}
+	o[0].Resize(fyne.NewSize(title, size.Height))
+	o[1].Resize(fyne.NewSize(width, size.Height))
+	o[1].Move(fyne.NewPos(size.Width-width, 0))
 }

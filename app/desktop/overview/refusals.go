@@ -125,18 +125,19 @@ func (r *refusals) set(news []refusal) {
 	r.none.Refresh()
 }
 
-// line is one refusal: what, when, and the button that makes it right, or else shows it.
+// line is one refusal: what, which leads to the attempt, when and from where, and the button that makes it right.
 func (r *refusals) line(n refusal) fyne.CanvasObject {
 	s := r.screen
 	show := func() { s.p.Fix.Shell.Go(shell.Attempts, shell.AttemptKey(n.id)) }
 	buttons := kit.Across(6)
 	if n.fix {
 		buttons.Add(kit.NewButton(fix.Short(n.remedy), kit.Secondary, func() { s.p.Fix.Press(n.remedy, s.again) }))
+	} else {
+		buttons.Add(kit.NewButton("Show", kit.Secondary, show))
 	}
-	buttons.Add(kit.NewButton("Show", kit.Secondary, show))
 	from := kit.NewLink(n.host, kit.Caption, func() { s.p.Fix.Shell.Go(shell.Attempts, shell.FromKey(n.host)) })
 	detail := kit.Across(4, kit.NewText(n.at.Format("15:04:05")+" ·", kit.Caption), from, kit.NewText(n.tries, kit.Caption))
-	text := kit.Down(0, kit.Clipped(kit.NewText(n.title, kit.Strong)), kit.Clipped(detail))
-	line := container.NewBorder(nil, nil, kit.Sized(66, 0, kit.NewBadge(look.Code(n.code))), kit.Inset(2, 0, 2, 10, buttons), text)
+	text := kit.Down(0, kit.Clipped(kit.NewTitle(n.title, kit.Strong, show)), kit.Clipped(detail))
+	line := container.NewBorder(nil, nil, kit.Sized(58, 0, kit.NewBadge(look.Code(n.code))), kit.Inset(2, 0, 2, 10, buttons), text)
 	return kit.Down(0, kit.Inset(8, 0, 9, 0, line), kit.Rule())
 }

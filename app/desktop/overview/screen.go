@@ -221,11 +221,12 @@ func (s *Screen) setFindings(all []findings.Finding) {
 }
 
 // rightColumn gives the codes the height that they need and the refusals the rest; where it is scarce, as while
-// presenting, the codes are scrolled so that a refusal can be seen.
+// presenting, the codes are left out: what was refused, and why, says more.
 type rightColumn struct{}
 
 const (
 	codesHeight    = 254
+	leastCodes     = 200
 	refusalsHeight = 150
 )
 
@@ -237,6 +238,11 @@ func (rightColumn) MinSize(objects []fyne.CanvasObject) fyne.Size {
 // Layout implements fyne.Layout.
 func (rightColumn) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	codes := min(float32(codesHeight), size.Height-kit.CardGap-refusalsHeight)
+	if show(objects[0], codes >= leastCodes); codes < leastCodes {
+		objects[1].Resize(size)
+		objects[1].Move(fyne.Position{})
+		return
+	}
 	objects[0].Resize(fyne.NewSize(size.Width, codes))
 	objects[1].Resize(fyne.NewSize(size.Width, size.Height-codes-kit.CardGap))
 	objects[1].Move(fyne.NewPos(0, codes+kit.CardGap))

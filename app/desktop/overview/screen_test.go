@@ -16,6 +16,7 @@ import (
 	"gatehouse/app/desktop/fix"
 	"gatehouse/app/desktop/kit"
 	"gatehouse/app/desktop/meter"
+	"gatehouse/app/desktop/shell"
 	"gatehouse/app/desktop/shelltest"
 	"gatehouse/app/remedy"
 	"gatehouse/gateway/attempt"
@@ -60,6 +61,7 @@ func newStage(t *testing.T) *stage {
 	})
 	w := test.NewTempWindow(t, s.screen.Content())
 	w.Resize(fyne.NewSize(1180, 700))
+	s.shell.Win = w
 	s.tick()
 	return s
 }
@@ -289,4 +291,39 @@ func TestCredentialsAreCheckedFromHere(t *testing.T) {
 	s := newStage(t)
 	shelltest.Press(t, s.screen.Content(), "Check credentials")
 	require.Len(t, s.shell.Checks, 1)
+}
+
+func TestARefusalsTitleLeadsToItsAttempt(t *testing.T) {
+	s := newStage(t)
+	s.fixable, s.remedy = true, remedy.Remedy{Kind: remedy.Press, Label: "Enable thermostat-7"}
+	id := s.attempt(5, cause.DeviceDisabled, "thermostat-7", deviceSID("2"))
+	s.tick()
+	require.Empty(t, shelltest.Buttons(s.screen.refusals.content, "Show"), "one button a refusal: the fix")
+	shelltest.Each(s.screen.refusals.content, func(o fyne.CanvasObject) {
+		if l, is := o.(*kit.Link); is && strings.HasPrefix(l.String(), "thermostat-7") {
+			l.Tapped(nil)
+		}
+	})
+	require.Equal(t, [][2]string{{"attempts", shell.AttemptKey(id)}}, s.shell.Gone)
+}
+
+func TestAScenarioIsRunFromTheLab(t *testing.T) {
+	s := newStage(t)
+	s.gateway.devices = []registry.Device{{SID: deviceSID("1"), UniqueName: "lamp", Enabled: true}}
+	s.stamp++
+	s.tick()
+	shelltest.Press(t, s.screen.Content(), "Run a scenario")
+	require.Equal(t, [][2]string{{"lab", "scenarios"}}, s.shell.Gone)
+}
+
+func TestWhereRoomIsScarceTheRefusalsComeBeforeTheCodes(t *testing.T) {
+	s := newStage(t)
+	s.attempt(5, cause.DeviceDisabled, "thermostat-7", deviceSID("2"))
+	s.tick()
+	for height, shown := range map[float32]bool{700: true, 420: false} {
+		s.shell.Win.Resize(fyne.NewSize(853, height))
+		require.Equal(t, shown, s.screen.codes.content.Visible(), "%v", height)
+		require.Contains(t, shelltest.Texts(s.screen.refusals.content), "thermostat-7: device is disabled")
+		require.GreaterOrEqual(t, s.screen.refusals.content.Size().Height, float32(refusalsHeight))
+	}
 }
