@@ -86,7 +86,10 @@ func (p *play) options(a *actor, c Connect) (sim.Options, error) {
 	if c.Protocol != "" {
 		o.Protocol = protocols[c.Protocol]
 	}
-	if o.ClientID == "" {
+	if d.NoKeepAlive {
+		o.KeepAlive = sim.NoKeepAlive
+	}
+	if o.ClientID == "" && !d.NoClientID {
 		o.ClientID = p.scenario.deviceName(a.name) + p.suffix
 	}
 	switch d.Trust {

@@ -86,6 +86,12 @@ func (c *checker) device(name string, d Device) {
 	if k := time.Duration(d.KeepAlive); k < 0 || k > 65535*time.Second {
 		c.wrong(path+".keepalive", "it does not fit in a CONNECT", "give at most 65535s")
 	}
+	if d.NoKeepAlive && d.KeepAlive != 0 {
+		c.wrong(path+".no_keepalive", "it has a keepalive", "leave one of the two out")
+	}
+	if d.NoClientID && d.ClientID != "" {
+		c.wrong(path+".no_client_id", "it has a client identifier", "leave one of the two out")
+	}
 	if d.Pace < 0 {
 		c.wrong(path+".pace", "time cannot pass backwards", "give 1 for real time, or 60 for an hour in a minute")
 	}

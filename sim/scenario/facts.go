@@ -25,6 +25,8 @@ var facts = map[string]fact{
 	"Device.client_id":            {says: "Its client identifier; its name when left out. {device} and {sid} are filled in."},
 	"Device.clean":                {says: "It connects with Clean Session 1."},
 	"Device.keepalive":            {says: "How often it gives a sign of life, up to 65535s; 60s when left out."},
+	"Device.no_client_id":         {says: "It connects with an empty client identifier; client_id is left out then."},
+	"Device.no_keepalive":         {says: "It promises no signs of life; keepalive is left out then."},
 	"Device.will":                 {says: "The message that the server publishes when the device vanishes."},
 	"Device.trust":                {says: "Which server it believes: the target’s root certificate (standard), the authorities of the system, or everybody.", enum: []string{"root", "system", "everybody"}},
 	"Device.clock_off":            {says: "By how much its clock is wrong; it judges the server’s certificate by it."},

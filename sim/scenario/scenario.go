@@ -17,7 +17,7 @@ type Duration = telemetry.Duration
 const (
 	MaxBytes        = 1 << 20
 	MostDevices     = 1000
-	MostSteps       = 1000 // written in the file, at all depths
+	MostSteps       = 5000 // written in the file, at all depths
 	MostRepeats     = 10_000
 	DeepestNesting  = 8
 	DefaultTimeout  = 30 * time.Second // of the whole scenario
@@ -47,22 +47,25 @@ const (
 
 // Device is a device of the story.
 type Device struct {
-	Name       string            `json:"name,omitempty" yaml:"name,omitempty"`             // on the gateway; the name that steps use
-	Kind       string            `json:"kind,omitempty" yaml:"kind,omitempty"`             // a ready-made behaviour, of Kinds
-	Credential CredentialKind    `json:"credential,omitempty" yaml:"credential,omitempty"` // key
-	Like       string            `json:"like,omitempty" yaml:"like,omitempty"`             // uses the credential of this other device: the same identity on two boards
-	Disabled   bool              `json:"disabled,omitempty" yaml:"disabled,omitempty"`
-	Undeployed bool              `json:"undeployed,omitempty" yaml:"undeployed,omitempty"`
-	Protocol   string            `json:"protocol,omitempty" yaml:"protocol,omitempty"`   // "3.1", "3.1.1" (standard) or "5"
-	ClientID   string            `json:"client_id,omitempty" yaml:"client_id,omitempty"` // its name
-	Clean      bool              `json:"clean,omitempty" yaml:"clean,omitempty"`
-	KeepAlive  Duration          `json:"keepalive,omitempty" yaml:"keepalive,omitempty"` // 60s
-	Will       *Will             `json:"will,omitempty" yaml:"will,omitempty"`
-	Trust      Trust             `json:"trust,omitempty" yaml:"trust,omitempty"` // root
-	ClockOff   Duration          `json:"clock_off,omitempty" yaml:"clock_off,omitempty"`
-	Vars       map[string]string `json:"vars,omitempty" yaml:"vars,omitempty"`
-	Pace       float64           `json:"pace,omitempty" yaml:"pace,omitempty"` // how fast its time passes; 1
-	Behaviour  *agent.Behaviour  `json:"behaviour,omitempty" yaml:"behaviour,omitempty"`
+	Name       string         `json:"name,omitempty" yaml:"name,omitempty"`             // on the gateway; the name that steps use
+	Kind       string         `json:"kind,omitempty" yaml:"kind,omitempty"`             // a ready-made behaviour, of Kinds
+	Credential CredentialKind `json:"credential,omitempty" yaml:"credential,omitempty"` // key
+	Like       string         `json:"like,omitempty" yaml:"like,omitempty"`             // uses the credential of this other device: the same identity on two boards
+	Disabled   bool           `json:"disabled,omitempty" yaml:"disabled,omitempty"`
+	Undeployed bool           `json:"undeployed,omitempty" yaml:"undeployed,omitempty"`
+	Protocol   string         `json:"protocol,omitempty" yaml:"protocol,omitempty"`   // "3.1", "3.1.1" (standard) or "5"
+	ClientID   string         `json:"client_id,omitempty" yaml:"client_id,omitempty"` // its name
+	Clean      bool           `json:"clean,omitempty" yaml:"clean,omitempty"`
+	NoClientID bool           `json:"no_client_id,omitempty" yaml:"no_client_id,omitempty"`
+	KeepAlive  Duration       `json:"keepalive,omitempty" yaml:"keepalive,omitempty"` // 60s
+	// NoKeepAlive connects with keepalive 0: no pings, and the server expects none.
+	NoKeepAlive bool              `json:"no_keepalive,omitempty" yaml:"no_keepalive,omitempty"`
+	Will        *Will             `json:"will,omitempty" yaml:"will,omitempty"`
+	Trust       Trust             `json:"trust,omitempty" yaml:"trust,omitempty"` // root
+	ClockOff    Duration          `json:"clock_off,omitempty" yaml:"clock_off,omitempty"`
+	Vars        map[string]string `json:"vars,omitempty" yaml:"vars,omitempty"`
+	Pace        float64           `json:"pace,omitempty" yaml:"pace,omitempty"` // how fast its time passes; 1
+	Behaviour   *agent.Behaviour  `json:"behaviour,omitempty" yaml:"behaviour,omitempty"`
 }
 
 // CredentialKind is what a device proves itself with.

@@ -39,8 +39,8 @@ const syncOnly = "Sync topics are the gateway's own"
 func isSync(topic string) bool { return topic == "sync" || strings.HasPrefix(topic, "sync/") }
 
 func (s *Scenario) clientID(name string) string {
-	if id := s.Devices[name].ClientID; id != "" {
-		return id
+	if d := s.Devices[name]; d.ClientID != "" || d.NoClientID {
+		return d.ClientID
 	}
 	return s.deviceName(name)
 }
