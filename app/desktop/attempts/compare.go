@@ -44,14 +44,15 @@ func (c *comparison) show(now diagnosis.Comparison) {
 	}
 	enrolled := "Enrolled"
 	if now.EnrolledSID == "" {
-		enrolled = "Enrolled: nothing resembles it"
+		enrolled = "Enrolled: nothing like it"
 	}
-	var right fyne.CanvasObject = kit.NewText(enrolled, kit.Caption)
+	var right fyne.CanvasObject = kit.Clipped(kit.NewText(enrolled, kit.Caption))
 	if now.EnrolledSID != "" {
-		right = kit.Across(6, kit.NewText("Enrolled", kit.Caption), kit.NewLink(sid.Short(now.EnrolledSID), kit.Caption, func() { c.detail.screen.lead(now.EnrolledSID) }))
+		links := kit.Across(6, kit.NewText("Enrolled", kit.Caption), kit.NewLink(sid.Short(now.EnrolledSID), kit.Caption, func() { c.detail.screen.lead(now.EnrolledSID) }))
 		if now.DeviceSID != "" {
-			right.(*fyne.Container).Add(kit.NewLink("show device", kit.Caption, func() { c.detail.screen.lead(now.DeviceSID) }))
+			links.Add(kit.NewLink("show device", kit.Caption, func() { c.detail.screen.lead(now.DeviceSID) }))
 		}
+		right = kit.Clipped(links)
 	}
 	c.column.Add(line(kit.NewText("", kit.Caption), kit.NewText("Presented", kit.Caption), right, nil))
 	c.column.Add(kit.Inset(4, 0, 0, 0, kit.Rule()))

@@ -11,6 +11,7 @@ import (
 	"fyne.io/fyne/v2/container"
 
 	"gatehouse/app/desktop/findings"
+	"gatehouse/app/desktop/fix"
 	"gatehouse/app/desktop/kit"
 	"gatehouse/app/desktop/shell"
 	"gatehouse/app/desktop/timeline"
@@ -124,6 +125,7 @@ type detail struct {
 
 	shown    view
 	tab      int
+	tall     bool            // there is room for the whole verdict above every tab
 	fixed    map[uint64]bool // attempts whose fix was pressed here
 	answered uint64          // the attempt for which it was asked whether it would pass now
 	answer   string
@@ -146,12 +148,13 @@ func newDetail(s *Screen) *detail {
 	d.head = container.New(headLayout{d.took}, d.tabs, container.NewClip(d.took), d.unfold)
 	d.body = container.NewBorder(kit.Down(6, d.verdict, d.head), nil, nil, nil,
 		container.NewStack(d.scroll, d.compare.content, d.packets.content, d.raw.content))
+	d.tall = true
 	d.body.Hide()
 	d.none = container.NewStack(kit.Centred(320, kit.Down(6,
 		kit.NewText("No attempt chosen", kit.Title),
 		kit.NewProse(kit.Run{Text: "Choose one in the list to see what happened, step by step, and what to do about it.", Type: kit.Quiet}),
 	)))
-	d.content = kit.Card(14, container.NewStack(d.none, d.body))
+	d.content = kit.Card(14, container.New(roomFor{d.room}, d.none, d.body))
 	d.turnTo()
 	return d
 }
@@ -188,6 +191,19 @@ func (d *detail) show(v view) {
 	d.fill()
 }
 
+// leastTall is the height from which on the whole verdict stands above every tab, and not above the timeline alone.
+const leastTall = 560
+
+// room is told the height of the side whenever the window is laid out.
+func (d *detail) room(height float32) {
+	if tall := height >= leastTall; tall != d.tall {
+		d.tall = tall
+		if d.shown.found {
+			d.verdict.Objects = []fyne.CanvasObject{d.card(d.shown)}
+		}
+	}
+}
+
 // judge draws the verdict card anew.
 func (d *detail) judge() {
 	d.verdict.Objects = []fyne.CanvasObject{d.card(d.shown)}
@@ -221,6 +237,9 @@ func (d *detail) foldLabel() {
 // turn shows the chosen tab; the next Pull brings what belongs to it.
 func (d *detail) turn() {
 	d.turnTo()
+	if !d.tall && d.shown.found {
+		d.judge()
+	}
 	d.screen.ask(func(q *query) { q.tab = d.tab })
 	d.foldLabel()
 	d.body.Refresh()
@@ -236,8 +255,11 @@ func (d *detail) turnTo() {
 	}
 }
 
-// card says the code, what it means, the cause in a sentence, and offers the fix.
+// card says the code, what it means, the cause in a sentence, and offers the fix; on one line where there is little room.
 func (d *detail) card(v view) fyne.CanvasObject {
+	if !d.tall && d.tab != tabTimeline {
+		return timeline.Line(v.attempt, d.fixButton(v, kit.Small)...)
+	}
 	return timeline.Card(v.attempt, timeline.Said{Advice: d.advice(v), Buttons: d.buttons(v), Below: d.answerBelow(v)})
 }
 
@@ -255,19 +277,14 @@ func (d *detail) advice(v view) string {
 // buttons are the fix, and the ways to what the attempt is about.
 func (d *detail) buttons(v view) []fyne.CanvasObject {
 	s, a := d.screen, v.attempt
-	var line []fyne.CanvasObject
-	if v.fixable {
-		line = append(line, kit.NewButton(v.remedy.Label, kit.Primary, func() {
-			s.p.Fix.Press(v.remedy, func() { d.fixed[v.id] = true; s.again() })
-		}))
-	}
+	line := d.fixButton(v, kit.Primary)
 	if s.p.Diagnosis != nil && a.Code.Refused() {
 		if s.p.Trials != nil {
 			line = append(line, kit.NewButton("What if…", kit.Secondary, func() { d.whatIf(a) }))
 		}
 		line = append(line, kit.NewButton("Would it pass now?", kit.Secondary, func() { d.wouldPass(a) }))
 	}
-	line = append(line, d.reportButtons(a.ID)...)
+	line = append(line, kit.NewButton("Copy report", kit.Secondary, func() { s.copyReport(a.ID) }))
 	if a.DeviceSID != "" {
 		line = append(line, kit.NewButton("Show device", kit.Secondary, func() { s.shell.Go(shell.Devices, a.DeviceSID) }))
 		if a.Live {
@@ -275,6 +292,20 @@ func (d *detail) buttons(v view) []fyne.CanvasObject {
 		}
 	}
 	return line
+}
+
+// fixButton is the fix, if there is one.
+func (d *detail) fixButton(v view, rank kit.Rank) []fyne.CanvasObject {
+	if !v.fixable {
+		return nil
+	}
+	label := v.remedy.Label
+	if rank == kit.Small {
+		label = fix.Short(v.remedy)
+	}
+	return []fyne.CanvasObject{kit.NewButton(label, rank, func() {
+		d.screen.p.Fix.Press(v.remedy, func() { d.fixed[v.id] = true; d.screen.again() })
+	})}
 }
 
 // wouldPass answers in the card whether the attempt would be accepted now.
@@ -350,6 +381,28 @@ func (h headLayout) Layout(o []fyne.CanvasObject, size fyne.Size) {
 func (headLayout) MinSize(o []fyne.CanvasObject) fyne.Size {
 	least := o[0].MinSize()
 	return fyne.NewSize(least.Width, max(least.Height, o[2].MinSize().Height))
+}
+
+// roomFor stacks objects, and tells the height that they have.
+type roomFor struct{ tell func(height float32) }
+
+// MinSize implements fyne.Layout.
+func (roomFor) MinSize(objects []fyne.CanvasObject) (least fyne.Size) {
+	for _, o := range objects {
+		if o.Visible() {
+			least = least.Max(o.MinSize())
+		}
+	}
+	return least
+}
+
+// Layout implements fyne.Layout.
+func (l roomFor) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	l.tell(size.Height)
+	for _, o := range objects {
+		o.Resize(size)
+		o.Move(fyne.Position{})
+	}
 }
 
 // took is how long it took until the verdict, or that it goes on.

@@ -49,7 +49,7 @@ func newPackets(d *detail) *packets {
 	p.record.Hide()
 	var export *kit.Button
 	export = kit.NewButton("Export…", kit.Small, func() { dropDown(export, p.exports()...) })
-	top := container.NewBorder(nil, nil, p.bar, kit.Across(6, p.record, export), kit.Inset(0, 6, 0, 6, p.search))
+	top := container.New(searchBar{}, p.bar, p.search, kit.Across(6, p.record, export))
 	p.table = kit.NewDataTable(func(r *packetRow) string { return r.key },
 		kit.TextColumn("way", "", 18, kit.Strong.In(kit.Accent), func(r *packetRow) string { return r.way }),
 		kit.TextColumn("at", "ms", 66, kit.Mono.In(kit.Muted), func(r *packetRow) string { return r.at }),
@@ -69,6 +69,47 @@ func newPackets(d *detail) *packets {
 	p.full = kit.Rows(10, []float32{5, 6}, kit.Panel(kit.Surface, kit.Line, 1, p.table), p.one.content)
 	p.content = kit.Inset(10, 0, 0, 0, container.NewBorder(kit.Inset(0, 0, 8, 0, top), nil, nil, nil, container.NewStack(p.full, p.empty)))
 	return p
+}
+
+// searchBar puts a field between two others, or on a line of its own where it would be too narrow to type into.
+type searchBar struct{}
+
+const (
+	searchGap   = 6
+	leastSearch = 110
+)
+
+func (searchBar) broken(o []fyne.CanvasObject, width float32) bool {
+	return width-o[0].MinSize().Width-o[2].MinSize().Width-2*searchGap < leastSearch
+}
+
+// MinSize implements fyne.Layout.
+func (l searchBar) MinSize(o []fyne.CanvasObject) fyne.Size {
+	line := max(o[0].MinSize().Height, o[2].MinSize().Height)
+	height := max(line, o[1].MinSize().Height)
+	if width := o[1].Size().Width + searchGap; o[1].Position().Y > 0 && width > searchGap { // it was broken when it was last laid out
+		height = line + searchGap + o[1].MinSize().Height
+	}
+	return fyne.NewSize(o[0].MinSize().Width+o[2].MinSize().Width+searchGap, height)
+}
+
+// Layout implements fyne.Layout.
+func (l searchBar) Layout(o []fyne.CanvasObject, size fyne.Size) {
+	left, right := o[0].MinSize(), o[2].MinSize()
+	line := max(left.Height, right.Height)
+	field := fyne.NewPos(left.Width+searchGap, 0)
+	width := size.Width - left.Width - right.Width - 2*searchGap
+	if l.broken(o, size.Width) {
+		field, width = fyne.NewPos(0, line+searchGap), size.Width
+	} else {
+		line = max(line, o[1].MinSize().Height)
+	}
+	o[0].Resize(left)
+	o[0].Move(fyne.NewPos(0, (line-left.Height)/2))
+	o[1].Resize(fyne.NewSize(width, o[1].MinSize().Height))
+	o[1].Move(field)
+	o[2].Resize(right)
+	o[2].Move(fyne.NewPos(size.Width-right.Width, (line-right.Height)/2))
 }
 
 // show lists the packets of an attempt.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2/test"
+	"fyne.io/fyne/v2"
 	"github.com/stretchr/testify/require"
 
 	"gatehouse/app/desktop/kit"
@@ -107,5 +108,17 @@ func BenchmarkTraceOfTenThousandPackets(b *testing.B) {
 		if t := readTrace(a); len(t.rows) != 10_000 {
 			b.Fatal(len(t.rows))
 		}
+	}
+}
+
+func TestTheFilterOfPacketsCanBeTypedIntoHoweverNarrowTheWindow(t *testing.T) {
+	s := newStage(t)
+	p := s.packets(2)
+	for _, width := range []float32{1178, 922, 760} {
+		s.shell.Win.Resize(fyne.NewSize(width, 700))
+		p.content.Refresh()
+		require.GreaterOrEqual(t, p.search.Size().Width, float32(leastSearch), "%v", width)
+		at := fyne.CurrentApp().Driver().AbsolutePositionForObject
+		require.LessOrEqual(t, at(p.search).Y+p.search.Size().Height, at(p.full).Y, "%v: it covers the packets", width)
 	}
 }

@@ -22,11 +22,11 @@ type raw struct {
 func newRaw(d *detail) *raw {
 	r := &raw{lines: kit.NewLines()}
 	s := d.screen.shell
-	bar := kit.Across(6,
-		kit.NewText("As it is recorded: passwords blanked, payloads not", kit.Caption), kit.Spacer(),
+	bar := container.NewBorder(nil, nil, nil, kit.Inset(0, 0, 0, 8, kit.Across(6,
 		kit.NewButton("Copy", kit.Small, func() { s.Copy("attempt", r.text()) }),
 		kit.NewButton("Save…", kit.Small, func() { s.Save(fmt.Sprintf("attempt-%d.json", r.id), []byte(r.text())) }),
-	)
+		d.reportButton(),
+	)), kit.Clipped(kit.NewText("Passwords are blank, payloads are not", kit.Caption)))
 	r.content = kit.Inset(10, 0, 0, 0, container.NewBorder(kit.Inset(0, 0, 8, 0, bar), nil, nil, nil, kit.Panel(kit.Well, kit.Line, 8, r.lines)))
 	return r
 }

@@ -10,12 +10,11 @@ import (
 	"gatehouse/app/report"
 )
 
-// reportButtons copy the report of an attempt, and open the menu of its other forms.
-func (d *detail) reportButtons(id uint64) []fyne.CanvasObject {
-	s := d.screen
-	var more *kit.Button
-	more = kit.NewButton("Report as…", kit.Secondary, func() { dropDown(more, d.reportMenu(id)...) })
-	return []fyne.CanvasObject{kit.NewButton("Copy report", kit.Secondary, func() { s.copyReport(id) }), more}
+// reportButton opens the menu of the forms that a report has, beside the one on the clipboard.
+func (d *detail) reportButton() *kit.Button {
+	var button *kit.Button
+	button = kit.NewButton("Report as…", kit.Small, func() { dropDown(button, d.reportMenu(d.shown.id)...) })
+	return button
 }
 
 func (d *detail) reportMenu(id uint64) []*fyne.MenuItem {

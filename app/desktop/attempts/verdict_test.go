@@ -143,3 +143,21 @@ func TestRawIsTheAttemptAsJSON(t *testing.T) {
 	shelltest.Press(t, s.screen.detail.content, "Save…")
 	require.Len(t, s.shell.Saved, 1)
 }
+
+func TestWhereRoomIsScarceTheVerdictIsALineAboveAllButTheTimeline(t *testing.T) {
+	s := newStage(t)
+	s.remedy = func(attempt.Attempt) (remedy.Remedy, bool) {
+		return remedy.Remedy{Kind: remedy.Press, Label: "Enable meter"}, true
+	}
+	s.choose()
+	meaning := "The device is known, but may not connect."
+	s.shell.Win.Resize(fyne.NewSize(922, 500))
+	require.Contains(t, s.said(), meaning, "the timeline is about the verdict")
+	s.screen.detail.tabs.Choose(tabRaw)
+	s.tick()
+	require.NotContains(t, s.said(), meaning)
+	require.Contains(t, s.said(), "meter is disabled.")
+	require.Len(t, shelltest.Buttons(s.screen.detail.content, "Enable meter"), 1)
+	s.shell.Win.Resize(fyne.NewSize(1178, 720))
+	require.Contains(t, s.said(), meaning, "there is room for all of it again")
+}

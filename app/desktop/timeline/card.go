@@ -58,3 +58,12 @@ func head(a attempt.Attempt, e words.Explanation, title string) fyne.CanvasObjec
 		kit.Inset(0, 12, 0, 0, kit.NewText(words.CodeLabel(a.Code), kit.Type{Size: size, Color: code.Color(), Bold: true})), nil,
 		kit.Down(0, kit.Clipped(kit.NewText(e.Name, kit.Title)), kit.NewProse(kit.Run{Text: e.Meaning, Type: kit.Quiet})))
 }
+
+// Line is the card where there is no room for it: the code, the cause and the fix on one line.
+func Line(a attempt.Attempt, buttons ...fyne.CanvasObject) fyne.CanvasObject {
+	code := look.Code(a.Code)
+	badge := kit.NewBadge(code)
+	return kit.Panel(kit.Raised, code.Color(), 8, container.NewBorder(nil, nil,
+		kit.Inset(0, 10, 0, 0, kit.Across(0, kit.Sized(badge.MinSize().Width, 0, badge))), kit.Inset(0, 0, 0, 8, kit.Across(6, buttons...)),
+		kit.Clipped(kit.NewText(words.Explain(a).Cause, kit.Strong))))
+}
