@@ -116,13 +116,13 @@ type target struct {
 	tls       *tls.Config
 }
 
-// resolve checks the options. Its errors are *ConnectError of FailureOptions or FailureCredential: nothing was sent.
 // Check tells what is wrong with options before anything is sent: nil, or a *ConnectError.
 func (o Options) Check() error {
 	_, err := o.resolve()
 	return err
 }
 
+// resolve checks the options. Its errors are *ConnectError of FailureOptions or FailureCredential: nothing was sent.
 func (o Options) resolve() (target, error) {
 	t := target{level: 4, name: "MQTT", timeout: o.Timeout, secret: o.Credential.Secret}
 	if t.timeout <= 0 {

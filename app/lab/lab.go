@@ -23,6 +23,9 @@ type Params struct {
 type Lab struct {
 	runs *Runs
 	demo *Demo
+
+	broker *Broker
+	fleets *Fleets
 }
 
 // New makes a lab in which nothing runs.
@@ -33,7 +36,8 @@ func New(p Params) *Lab {
 	if p.Logger == nil {
 		p.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Lab{runs: newRuns(p), demo: newDemo(p)}
+	broker := newBroker(p)
+	return &Lab{runs: newRuns(p), demo: newDemo(p), broker: broker, fleets: newFleets(p, broker)}
 }
 
 // Runs are the scenarios.
@@ -42,10 +46,16 @@ func (l *Lab) Runs() *Runs { return l.runs }
 // Demo is the demo fleet.
 func (l *Lab) Demo() *Demo { return l.demo }
 
+// Broker is the ordinary broker.
+func (l *Lab) Broker() *Broker { return l.broker }
+
+// Fleets are the fleets that were generated.
+func (l *Lab) Fleets() *Fleets { return l.fleets }
+
 // Close ends whatever runs, all at once, and waits for it.
 func (l *Lab) Close() {
 	var all sync.WaitGroup
-	for _, end := range []func(){l.runs.Close, l.demo.close} {
+	for _, end := range []func(){l.runs.Close, l.demo.close, l.fleets.close, l.broker.close} {
 		all.Go(end)
 	}
 	all.Wait()

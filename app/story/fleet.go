@@ -1,8 +1,11 @@
 package story
 
 import (
+	"cmp"
 	"context"
 	"runtime"
+	"strings"
+	"time"
 
 	"gatehouse/gateway"
 	"gatehouse/sim/fleet"
@@ -23,6 +26,38 @@ const GeneratedPrefix = "gatehouse-fleet-"
 // NewFleetStage makes a fleet and a service for devices that are generated; title is what people call both.
 func NewFleetStage(ctx context.Context, g *gateway.Gateway, title string) (*Stage, error) {
 	return newStage(ctx, g, GeneratedPrefix, title)
+}
+
+// AbandonedFleets are the stages of generated devices that are on a gateway. At its start these are what an earlier process could not remove.
+func AbandonedFleets(g *gateway.Gateway) (all []*Stage) {
+	r := g.Registry()
+	seen := map[string]bool{}
+	for _, f := range r.Fleets() {
+		if strings.HasPrefix(f.UniqueName, GeneratedPrefix) {
+			service, _ := r.ServiceByName(f.UniqueName)
+			all = append(all, &Stage{gateway: g, fleet: f, service: service, now: time.Now})
+			seen[f.UniqueName] = true
+		}
+	}
+	for _, s := range r.Services() {
+		if strings.HasPrefix(s.UniqueName, GeneratedPrefix) && !seen[s.UniqueName] {
+			all = append(all, &Stage{gateway: g, service: s, now: time.Now})
+		}
+	}
+	return all
+}
+
+// Title is what people call the fleet and the service of the stage.
+func (s *Stage) Title() string { return cmp.Or(s.fleet.FriendlyName, s.service.FriendlyName) }
+
+// Devices is how many are registered on the stage now.
+func (s *Stage) Devices() (n int) {
+	for _, d := range s.gateway.Registry().Devices() {
+		if d.FleetSID == s.fleet.SID {
+			n++
+		}
+	}
+	return n
 }
 
 // FleetSID is the fleet of all devices on the stage.

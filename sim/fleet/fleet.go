@@ -101,6 +101,7 @@ type Fleet struct {
 	began  time.Time
 	peak   int
 	last   time.Time // of a new peak of connected devices
+	ended  Status    // of the run before, whose agents are gone
 }
 
 // New checks a fleet. All problems of its behaviour are told at once.
@@ -139,7 +140,9 @@ func New(p Params) (*Fleet, []telemetry.Problem) {
 }
 
 func (f *Fleet) agent(i int) (*agent.Agent, []telemetry.Problem) {
+	f.mu.Lock()
 	t, name := f.params.Template, f.names[i]
+	f.mu.Unlock()
 	o := t.Options
 	o.ClientID = name
 	if f.params.Provision != nil {
@@ -201,7 +204,7 @@ func (f *Fleet) Run(ctx context.Context) error {
 	}
 	f.stage, f.began, f.agents, f.peak, f.last = Running, f.params.Now(), nil, 0, time.Time{}
 	f.mu.Unlock()
-	defer f.enter(Ended)
+	defer f.forget()
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	timer := time.NewTimer(0)
@@ -226,9 +229,29 @@ func (f *Fleet) Run(ctx context.Context) error {
 	return nil
 }
 
+// To sets where the devices connect to, and whom they trust, from the next Run on.
+func (f *Fleet) To(url string, rootPEM []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.params.Template.Options.URL, f.params.Template.Options.RootPEM = url, rootPEM
+}
+
+// forget ends a run: its figures are kept, and its devices, each with what it remembers, are not.
+func (f *Fleet) forget() {
+	s := f.Status()
+	s.Stage, s.Connected, s.Waiting, s.Stopped, s.Why = Ended, 0, 0, 0, ""
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stage, f.ended, f.agents = Ended, s, nil
+}
+
 // Status counts. It takes about a millisecond for 5 000 devices.
 func (f *Fleet) Status() Status {
 	f.mu.Lock()
+	if f.stage == Ended {
+		defer f.mu.Unlock()
+		return f.ended
+	}
 	agents := slices.Clone(f.agents)
 	s := Status{Stage: f.stage, Count: f.params.Count, Started: len(agents), Provisioned: int(f.provisioned.Load())}
 	f.mu.Unlock()
