@@ -3,16 +3,13 @@ package commands
 import (
 	"context"
 	"encoding/json"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
 
 	"gatehouse/app/story"
 	"gatehouse/sim/scenario"
@@ -59,16 +56,16 @@ func (c *simRun) Run(to streams) error {
 	if c.Target == "" && c.CA+c.User+c.Password+c.Cert+c.Key != "" {
 		return usage("--ca, --user, --password-file, --cert and --key are for another server: name it with --target")
 	}
-	s, err := readScenario(c.Scenario)
+	f, err := readScenario(c.Scenario)
 	if err != nil {
 		return err
 	}
 	tell := playbill{to: to.out, json: c.JSON}
 	var result scenario.Result
 	if c.Target == "" {
-		result, err = playAlone(ctx, s, tell)
+		result, err = playAlone(ctx, f, tell)
 	} else {
-		result, err = c.playElsewhere(ctx, s, to, tell)
+		result, err = c.playElsewhere(ctx, f, to, tell)
 	}
 	if err != nil {
 		return err
@@ -86,68 +83,46 @@ func (c *simRun) Run(to streams) error {
 }
 
 // readScenario reads a file, or a scenario that comes with the program.
-func readScenario(name string) (*scenario.Scenario, error) {
-	content, err := os.ReadFile(name)
+func readScenario(name string) (story.File, error) {
+	f, err := story.ReadFile(name)
 	if errors.Is(err, os.ErrNotExist) {
 		ready, unreadable := story.All()
 		if unreadable != nil {
-			return nil, unreadable
+			return story.File{}, unreadable
 		}
 		var known []string
 		for _, r := range ready {
 			if r.ID == name {
-				return r.Scenario, nil
+				return story.File{Scenario: r.Scenario}, nil
 			}
 			known = append(known, r.ID)
 		}
-		return nil, usage("there is no file %s, and no scenario of that name; there are %s", name, strings.Join(known, ", "))
+		return story.File{}, usage("there is no file %s, and no scenario of that name; there are %s", name, strings.Join(known, ", "))
 	}
 	if err != nil {
-		return nil, usage("the scenario cannot be read: %v", err)
+		return story.File{}, usage("the scenario cannot be read: %v", err)
 	}
-	s, mistakes := scenario.Parse(content, func(file string) ([]byte, error) { return readBeside(name, file) })
-	if len(mistakes) > 0 {
-		lines := make([]string, len(mistakes))
-		for i, m := range mistakes {
+	if len(f.Mistakes) > 0 {
+		lines := make([]string, len(f.Mistakes))
+		for i, m := range f.Mistakes {
 			lines[i] = m.Error()
 		}
-		return nil, usage("%s was not begun; %s", name, strings.Join(lines, "; "))
+		return story.File{}, usage("%s was not begun; %s", name, strings.Join(lines, "; "))
 	}
-	return s, nil
+	return f, nil
 }
 
-// readBeside reads a file that a scenario names, from the scenario's own folder only.
-func readBeside(scenarioFile, name string) ([]byte, error) {
-	folder, err := os.OpenRoot(filepath.Dir(scenarioFile))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = folder.Close() }()
-	f, err := folder.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	content, err := io.ReadAll(io.LimitReader(f, maxBeside+1))
-	if err == nil && len(content) > maxBeside {
-		err = fmt.Errorf("%s is larger than 16 MiB", name)
-	}
-	return content, err
-}
-
-const maxBeside = 16 << 20
-
-func playAlone(ctx context.Context, s *scenario.Scenario, tell playbill) (result scenario.Result, err error) {
+func playAlone(ctx context.Context, f story.File, tell playbill) (result scenario.Result, err error) {
 	g, err := story.NewThrowaway()
 	if err != nil {
 		return result, err
 	}
 	defer func() { err = errors.Join(err, g.Close()) }()
-	return story.Play(ctx, g.Gateway, s, scenario.Params{Told: tell.event})
+	return story.Play(ctx, g.Gateway, f.Scenario, scenario.Params{Told: tell.event, Open: f.Open})
 }
 
-func (c *simRun) playElsewhere(ctx context.Context, s *scenario.Scenario, to streams, tell playbill) (scenario.Result, error) {
-	if where, why := s.NeedsGateway(); why != "" {
+func (c *simRun) playElsewhere(ctx context.Context, f story.File, to streams, tell playbill) (scenario.Result, error) {
+	if where, why := f.Scenario.NeedsGateway(); why != "" {
 		return scenario.Result{}, usage("the scenario was not begun; it needs a gateway, because of %s: %s; leave --target out", where, why)
 	}
 	world := scenario.Plain{URL: c.Target}
@@ -170,7 +145,7 @@ func (c *simRun) playElsewhere(ctx context.Context, s *scenario.Scenario, to str
 		*f.into = content
 	}
 	world.Credential.Secret = strings.TrimRight(string(secret), "\r\n")
-	return scenario.Run(ctx, s, scenario.Params{World: world, Told: tell.event}), nil
+	return scenario.Run(ctx, f.Scenario, scenario.Params{World: world, Told: tell.event, Open: f.Open}), nil
 }
 
 // playbill prints how a scenario goes.
@@ -187,7 +162,7 @@ func (p playbill) event(e scenario.Event) {
 		return
 	}
 	if p.json {
-		_ = json.NewEncoder(p.to).Encode(stepLine{"step", e.Path, e.Title, e.Round, e.Outcome, milliseconds(e.At), milliseconds(e.Took), e.Why})
+		_ = json.NewEncoder(p.to).Encode(story.StepLine(e))
 		return
 	}
 	depth := strings.Repeat("  ", strings.Count(e.Path, "[")-1)
@@ -197,29 +172,9 @@ func (p playbill) event(e scenario.Event) {
 	}
 }
 
-type stepLine struct {
-	Event   string           `json:"event"`
-	Path    string           `json:"path"`
-	Title   string           `json:"title"`
-	Round   int              `json:"round,omitempty"`
-	Outcome scenario.Outcome `json:"outcome"`
-	At      float64          `json:"at_ms"`
-	Took    float64          `json:"took_ms"`
-	Why     string           `json:"why,omitempty"`
-}
-
-func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-
 func (p playbill) end(r scenario.Result) {
 	if p.json {
-		_ = json.NewEncoder(p.to).Encode(struct {
-			Event string  `json:"event"`
-			Name  string  `json:"name"`
-			Held  bool    `json:"held"`
-			Took  float64 `json:"took_ms"`
-			Where string  `json:"where,omitempty"`
-			Why   string  `json:"why,omitempty"`
-		}{"end", r.Name, r.Held, milliseconds(r.Took), r.Where, r.Why})
+		_ = json.NewEncoder(p.to).Encode(story.EndLine(r))
 		return
 	}
 	if r.Held {
@@ -229,42 +184,11 @@ func (p playbill) end(r scenario.Result) {
 	fmt.Fprintf(p.to, "\n✗ %s broke at %s: %s\n", r.Name, r.Where, r.Why)
 }
 
-// writeJUnit writes what CI servers read; its form is that of the JUnit of Apache Ant, which they share.
+// writeJUnit writes what CI servers read.
 func writeJUnit(file string, r scenario.Result) error {
-	type failure struct {
-		Message string `xml:"message,attr"`
-	}
-	type testcase struct {
-		Class   string    `xml:"classname,attr"`
-		Name    string    `xml:"name,attr"`
-		Time    string    `xml:"time,attr"`
-		Failure *failure  `xml:"failure"`
-		Skipped *struct{} `xml:"skipped"`
-	}
-	suite := struct {
-		XMLName  xml.Name   `xml:"testsuite"`
-		Name     string     `xml:"name,attr"`
-		Tests    int        `xml:"tests,attr"`
-		Failures int        `xml:"failures,attr"`
-		Skipped  int        `xml:"skipped,attr"`
-		Time     string     `xml:"time,attr"`
-		Cases    []testcase `xml:"testcase"`
-	}{Name: r.Name, Tests: len(r.Events), Time: fmt.Sprintf("%.3f", r.Took.Seconds())}
-	for _, e := range r.Events {
-		one := testcase{Class: r.Name, Name: e.Path + " " + e.Title, Time: fmt.Sprintf("%.3f", e.Took.Seconds())}
-		switch e.Outcome {
-		case scenario.Broken:
-			one.Failure = &failure{e.Why}
-			suite.Failures++
-		case scenario.Skipped:
-			one.Skipped = &struct{}{}
-			suite.Skipped++
-		}
-		suite.Cases = append(suite.Cases, one)
-	}
-	text, err := xml.MarshalIndent(suite, "", "  ")
+	text, err := story.JUnit(r)
 	if err == nil {
-		err = os.WriteFile(file, append([]byte(xml.Header), append(text, '\n')...), 0o600)
+		err = os.WriteFile(file, text, 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("the outcome cannot be written for JUnit: %w", err)

@@ -125,7 +125,7 @@ func readKind(name string) (scenario.Kind, error) {
 	if err != nil {
 		return scenario.Kind{}, usage("the behaviour cannot be read: %v", err)
 	}
-	k, mistakes := scenario.ParseKind("device", content, func(file string) ([]byte, error) { return readBeside(name, file) })
+	k, mistakes := scenario.ParseKind("device", content, story.Beside(name))
 	if len(mistakes) > 0 {
 		return scenario.Kind{}, usage("%s: %v", name, mistakes[0])
 	}
