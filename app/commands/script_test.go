@@ -58,11 +58,12 @@ func TestScripts(t *testing.T) {
 			env.Setenv("URL", g.Status().HTTPURL)
 			env.Setenv("ACCOUNT", account.SID)
 			env.Setenv("TOKEN", account.AuthToken)
-			env.Values[inScript{}] = g
+			env.Values[inScript{}], env.Values[ofServe{}] = g, &served{}
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"fails": fails, "keep": keep, "own": own, "connects": connects, "ends": ends, "secret": secret, "knock": knock, "over": over,
+			"serves": serves, "interrupt": interrupt,
 			"rotate": func(s *testscript.TestScript, _ bool, _ []string) {
 				_, err := s.Value(inScript{}).(*gateway.Gateway).RotateToken(context.Background())
 				s.Check(err)

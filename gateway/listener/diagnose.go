@@ -48,6 +48,7 @@ const (
 	alertCertificateRevoked   = 44
 	alertCertificateExpired   = 45
 	alertInsufficientSecurity = 71
+	alertInternalError        = 80
 	alertUserCanceled         = 90
 	alertMissingExtension     = 109
 	alertUnsupportedExtension = 110
@@ -177,6 +178,10 @@ func alertCause(f finding) cause.ID {
 		return cause.UntrustedRoot
 	case alertUnrecognizedName:
 		return cause.WrongServerName
+	case alertInternalError: // OpenSSL's when a program judges names by itself and says no, as mosquitto's clients do
+		if !f.covered {
+			return cause.WrongServerName
+		}
 	case alertCertificateExpired:
 		return cause.ServerCertificateExpired
 	case alertUnsupported, alertCertificateRevoked:
