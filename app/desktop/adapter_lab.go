@@ -5,6 +5,7 @@ import (
 
 	"gatehouse/app/desktop/frame"
 	screen "gatehouse/app/desktop/lab"
+	"gatehouse/app/desktop/lab/faults"
 	"gatehouse/app/desktop/lab/scenarios"
 	"gatehouse/app/desktop/lab/servers"
 	"gatehouse/app/desktop/shell"
@@ -23,7 +24,20 @@ func (p *program) labTabs(at *adapter) []screen.Tab {
 		{ID: "servers", Label: "Wrong servers", Part: servers.New(servers.Params{
 			Shell: p.frame, Lab: p.gateway.Lab(), Devices: p.gateway.Registry().Devices, Pick: p.frame.Pick, RootPEM: p.gateway.RootPEM,
 		})},
+		{ID: "faults", Label: "Faults", Part: faults.New(faults.Params{
+			Shell: p.frame, Bench: p.bench, Registry: p.gateway.Registry(), Generated: p.generatedFleets,
+		})},
 	}
+}
+
+// generatedFleets are those whose devices can be given faults.
+func (p *program) generatedFleets() (all []faults.Generated) {
+	for _, f := range p.lab.Fleets().All() {
+		if s := p.lab.Fleets().Faults(f.Number); s != nil {
+			all = append(all, faults.Generated{Number: f.Number, Title: f.Title, Devices: f.Figures.Count, Connected: f.Figures.Connected, Switches: s})
+		}
+	}
+	return all
 }
 
 // labActions are the tabs as the command palette finds them.

@@ -12,6 +12,7 @@ import (
 	"gatehouse/app/story"
 	"gatehouse/gateway"
 	"gatehouse/sim"
+	"gatehouse/sim/faults"
 	"gatehouse/sim/fleet"
 	"gatehouse/sim/scenario"
 )
@@ -75,7 +76,8 @@ type generated struct {
 	kind        string
 	first, last string
 	where       string
-	fleet       *fleet.Fleet // nil for one that is left
+	fleet       *fleet.Fleet     // nil for one that is left
+	faults      *faults.Switches // of all its devices; nil for one that is left
 
 	world  *story.Stage // nil: nothing is registered
 	stage  FleetStage
@@ -128,12 +130,14 @@ func (f *Fleets) Start(p FleetPlan) (number int, err error) {
 		return 0, err
 	}
 	kind, _ := p.kind()
-	g := &generated{plan: p, title: p.title(), kind: p.Kind, stage: FleetMaking}
+	g := &generated{plan: p, title: p.title(), kind: p.Kind, stage: FleetMaking, faults: new(faults.Switches)}
 	g.first, g.last = p.Sample()
 	if !p.registered() {
 		g.where = at.URL
 	}
-	made, problems := fleet.New(fleet.Params{Count: p.Count, Template: p.template(kind, at), Ramp: p.ramp(), Provision: f.provision(g, at), Now: f.params.Now})
+	template := p.template(kind, at)
+	template.Options.Faults = g.faults
+	made, problems := fleet.New(fleet.Params{Count: p.Count, Template: template, Ramp: p.ramp(), Provision: f.provision(g, at), Now: f.params.Now})
 	if len(problems) > 0 {
 		return 0, problems[0]
 	}
@@ -430,6 +434,16 @@ func (f *Fleets) All() []FleetState {
 		}
 	}
 	return all
+}
+
+// Faults are the switches that the devices of a fleet share; nil when there is no such fleet, or it has no devices that could be started.
+func (f *Fleets) Faults(number int) *faults.Switches {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if g := f.find(number); g != nil {
+		return g.faults
+	}
+	return nil
 }
 
 // close ends all fleets, removes them, and allows no other.

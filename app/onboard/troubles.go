@@ -24,16 +24,32 @@ type Troubles struct {
 // Any reports whether anything is wrong.
 func (t Troubles) Any() bool { return t != Troubles{} }
 
+// TroublesOf are what is switched on, without second boards, which are no switch.
+func TroublesOf(s *faults.Switches) (t Troubles) {
+	t.Network = s.Network()
+	t.DropAcks, t.Duplicates, t.IgnoreKeepAlive = s.Packets.State()
+	t.ClockOff = s.ClockOff()
+	t.Storm, _ = s.Storming()
+	return t
+}
+
+// Apply switches on what is wrong, and off what is not, apart from second boards.
+func (t Troubles) Apply(s *faults.Switches) {
+	s.SetNetwork(t.Network)
+	s.Packets.IgnoreKeepAlive(t.IgnoreKeepAlive)
+	s.Packets.DropAcks(t.DropAcks)
+	s.Packets.DuplicatePublishes(t.Duplicates)
+	s.SetClockOff(t.ClockOff)
+	s.SetStorm(t.Storm)
+}
+
 // Troubles are what is wrong with a device now.
 func (b *Bench) Troubles(deviceSID string) (t Troubles) {
 	v, ok := b.played(deviceSID)
 	if !ok {
 		return t
 	}
-	t.Network = v.faults.Network()
-	t.DropAcks, t.Duplicates, t.IgnoreKeepAlive = v.faults.Packets.State()
-	t.ClockOff = v.faults.ClockOff()
-	t.Storm, _ = v.faults.Storming()
+	t = TroublesOf(v.faults)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	t.Twin = !v.twin.over()
@@ -48,12 +64,7 @@ func (b *Bench) Trouble(deviceSID string, t Troubles) error {
 	v := b.play(deviceSID)
 	v.turn.Lock()
 	defer v.turn.Unlock()
-	v.faults.SetNetwork(t.Network)
-	v.faults.Packets.IgnoreKeepAlive(t.IgnoreKeepAlive)
-	v.faults.Packets.DropAcks(t.DropAcks)
-	v.faults.Packets.DuplicatePublishes(t.Duplicates)
-	v.faults.SetClockOff(t.ClockOff)
-	v.faults.SetStorm(t.Storm)
+	t.Apply(v.faults)
 	if !t.Twin {
 		b.separate(v)
 	} else if err := b.double(deviceSID, v); err != nil {

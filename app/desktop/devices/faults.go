@@ -44,7 +44,7 @@ func (v *faultsTab) content() fyne.CanvasObject { return v.view }
 
 func (v *faultsTab) show(f *facts) {
 	v.device = f.row.device
-	v.form.Show([]troubles.Member{{Troubles: f.troubles, Connected: f.state.Connected}})
+	v.form.Show([]troubles.Member{{Troubles: f.troubles, Devices: 1, Connected: yes(f.state.Connected)}})
 	v.view.Refresh()
 }
 

@@ -22,10 +22,11 @@ type Actions struct {
 	Break  func(faults.Invalid)
 }
 
-// Member is one device of those that the form is for.
+// Member is a device of those that the form is for, or several that have the same troubles.
 type Member struct {
 	Troubles  onboard.Troubles
-	Connected bool
+	Devices   int
+	Connected int // of them
 }
 
 // Form is the switches. All methods belong to the UI goroutine.
@@ -38,6 +39,7 @@ type Form struct {
 	invalid *form.Select
 	content *fyne.Container
 	members []Member
+	devices int
 }
 
 // row is one fault.
@@ -106,9 +108,13 @@ func (f *Form) Content() fyne.CanvasObject { return f.content }
 func (f *Form) Show(members []Member) {
 	f.members = members
 	connected, troubled := 0, 0
+	f.devices = 0
 	for _, m := range members {
-		connected += yes(m.Connected)
-		troubled += yes(m.Troubles.Any())
+		f.devices += m.Devices
+		connected += m.Connected
+		if m.Troubles.Any() {
+			troubled += m.Devices
+		}
 	}
 	f.summary.Set(f.say(connected, troubled))
 	for _, r := range f.rows {
@@ -121,7 +127,7 @@ func (f *Form) Show(members []Member) {
 }
 
 func (f *Form) say(connected, troubled int) string {
-	if len(f.members) == 1 {
+	if f.devices == 1 {
 		switch {
 		case troubled == 0 && connected == 1:
 			return "Nothing is wrong. A switch counts at once, for the connection that there is."
@@ -132,7 +138,7 @@ func (f *Form) say(connected, troubled int) string {
 		}
 		return "What is on counts now."
 	}
-	return fmt.Sprintf("%d of %d devices have something wrong · %d connected", troubled, len(f.members), connected)
+	return fmt.Sprintf("%d of %d devices have something wrong · %d connected", troubled, f.devices, connected)
 }
 
 func enable(b *kit.Button, on bool) {
@@ -188,7 +194,7 @@ func (r *row) apply() {
 		}
 	}
 	r.shown = n
-	r.form.actions.Change(r.fault.name, r.fault.alone && len(r.form.members) > 1, func(t *onboard.Troubles) { r.fault.set(t, n) })
+	r.form.actions.Change(r.fault.name, r.fault.alone && r.form.devices > 1, func(t *onboard.Troubles) { r.fault.set(t, n) })
 }
 
 // show is the row for what is wrong now.
@@ -202,7 +208,7 @@ func (r *row) show(members []Member) {
 		if on > 0 && n != figure {
 			same = false
 		}
-		on++
+		on += m.Devices
 		figure = n
 	}
 	r.toggle.Set(on > 0)
@@ -220,10 +226,10 @@ func (r *row) show(members []Member) {
 	switch {
 	case on == 0:
 		r.count.Set("")
-	case r.fault.passing && len(members) == 1:
+	case r.fault.passing && r.form.devices == 1:
 		r.count.Set(fmt.Sprintf("%d to come", figure))
-	case len(members) > 1:
-		r.count.Set(fmt.Sprintf("%d of %d", on, len(members)))
+	case r.form.devices > 1:
+		r.count.Set(fmt.Sprintf("%d of %d", on, r.form.devices))
 	default:
 		r.count.Set("")
 	}
