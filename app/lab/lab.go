@@ -17,6 +17,8 @@ type Params struct {
 	Dir     string // of what is kept
 	Now     func() time.Time
 	Logger  *slog.Logger
+	// Secrets are those of a virtual device, which no recording of it may hold; nil: none is known.
+	Secrets func(deviceSID string) []string
 }
 
 // Lab holds what runs. Its parts are safe for concurrent use.
@@ -26,6 +28,8 @@ type Lab struct {
 
 	broker *Broker
 	fleets *Fleets
+
+	recordings *Recordings
 }
 
 // New makes a lab in which nothing runs.
@@ -37,7 +41,7 @@ func New(p Params) *Lab {
 		p.Logger = slog.New(slog.DiscardHandler)
 	}
 	broker := newBroker(p)
-	return &Lab{runs: newRuns(p), demo: newDemo(p), broker: broker, fleets: newFleets(p, broker)}
+	return &Lab{runs: newRuns(p), demo: newDemo(p), broker: broker, fleets: newFleets(p, broker), recordings: newRecordings(p)}
 }
 
 // Runs are the scenarios.
@@ -52,10 +56,13 @@ func (l *Lab) Broker() *Broker { return l.broker }
 // Fleets are the fleets that were generated.
 func (l *Lab) Fleets() *Fleets { return l.fleets }
 
+// Recordings are what devices did.
+func (l *Lab) Recordings() *Recordings { return l.recordings }
+
 // Close ends whatever runs, all at once, and waits for it.
 func (l *Lab) Close() {
 	var all sync.WaitGroup
-	for _, end := range []func(){l.runs.Close, l.demo.close, l.fleets.close, l.broker.close} {
+	for _, end := range []func(){l.runs.Close, l.demo.close, l.fleets.close, l.broker.close, l.recordings.close} {
 		all.Go(end)
 	}
 	all.Wait()
