@@ -145,7 +145,7 @@ func newDetail(s *Screen) *detail {
 	d.column = kit.Down(4, d.found.Content(), d.timeline.Content())
 	d.scroll = container.NewVScroll(kit.Inset(8, 8, 8, 0, d.column))
 	d.compare, d.packets, d.raw = newComparison(d), newPackets(d), newRaw(d)
-	d.head = container.New(headLayout{d.took}, d.tabs, container.NewClip(d.took), d.unfold)
+	d.head = container.New(headLayout{d.took, d.unfold}, d.tabs, container.NewClip(d.took), container.NewClip(d.unfold))
 	d.body = container.NewBorder(kit.Down(6, d.verdict, d.head), nil, nil, nil,
 		container.NewStack(d.scroll, d.compare.content, d.packets.content, d.raw.content))
 	d.tall = true
@@ -353,8 +353,8 @@ func (s *Screen) lead(key string) {
 	s.Show(key)
 }
 
-// headLayout puts tabs to the left, and to the right how long it took and a button; the former only where there is room for it.
-type headLayout struct{ text fyne.CanvasObject }
+// headLayout puts tabs to the left, and to the right how long it took and a button: each only where there is room for it.
+type headLayout struct{ text, button fyne.CanvasObject }
 
 const headGap = 8
 
@@ -363,8 +363,11 @@ func (h headLayout) Layout(o []fyne.CanvasObject, size fyne.Size) {
 	tabs.Resize(size)
 	tabs.Move(fyne.NewPos(0, 0))
 	right := size.Width
-	if unfold.Visible() {
-		least := unfold.MinSize()
+	if h.button.Visible() {
+		least := h.button.MinSize()
+		if right-least.Width < tabs.MinSize().Width-headGap { // a tab ends in more room than the gap
+			least.Width = 0 // as below
+		}
 		right -= least.Width
 		unfold.Resize(least)
 		unfold.Move(fyne.NewPos(right, (size.Height-least.Height)/2))
@@ -378,9 +381,9 @@ func (h headLayout) Layout(o []fyne.CanvasObject, size fyne.Size) {
 	took.Move(fyne.NewPos(right-least.Width, (size.Height-least.Height)/2))
 }
 
-func (headLayout) MinSize(o []fyne.CanvasObject) fyne.Size {
+func (h headLayout) MinSize(o []fyne.CanvasObject) fyne.Size {
 	least := o[0].MinSize()
-	return fyne.NewSize(least.Width, max(least.Height, o[2].MinSize().Height))
+	return fyne.NewSize(least.Width, max(least.Height, h.button.MinSize().Height))
 }
 
 // roomFor stacks objects, and tells the height that they have.
