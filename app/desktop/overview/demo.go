@@ -94,7 +94,7 @@ func newDemoBar(s *Screen) *demoBar {
 		b.load.Disable()
 		loadDemo(to, s.p.Demo, func() { b.set(b.shown) })
 	})
-	b.remove = kit.NewButton("Remove the demo fleet", kit.Secondary, func() { RemoveDemo(to, s.p.Demo) })
+	b.remove = kit.NewButton("Remove the demo", kit.Secondary, func() { RemoveDemo(to, s.p.Demo) })
 	b.making.Hide()
 	b.remove.Hide()
 	if _, none := s.p.Demo.(noDemo); none {

@@ -54,7 +54,7 @@ func newDemoStage(t *testing.T, d *dozen) *stage {
 func TestTheDemoIsLoadedByOneTapAndRemovedWhenTheUserAgreesToWhatIsLost(t *testing.T) {
 	d := &dozen{state: DemoState{Of: 12}}
 	s := newDemoStage(t, d)
-	require.Empty(t, shelltest.Buttons(s.screen.Content(), "Remove the demo fleet"))
+	require.Empty(t, shelltest.Buttons(s.screen.Content(), "Remove the demo"))
 	shelltest.Press(t, s.screen.Content(), "Load the demo fleet")
 	require.True(t, d.state.Living)
 	require.Contains(t, s.shell.Toasts[0].Message, "12 devices")
@@ -63,7 +63,7 @@ func TestTheDemoIsLoadedByOneTapAndRemovedWhenTheUserAgreesToWhatIsLost(t *testi
 	s.stamp++
 	s.tick()
 	require.Empty(t, shelltest.Buttons(s.screen.Content(), "Load the demo fleet"))
-	shelltest.Press(t, s.screen.Content(), "Remove the demo fleet")
+	shelltest.Press(t, s.screen.Content(), "Remove the demo")
 	require.True(t, d.state.Living, "not before the user agrees")
 	require.Contains(t, s.shell.Questions[0].Lost, "13 devices are disconnected and deleted with all credentials, 1 of them added by you")
 	s.shell.Questions[0].Do()
@@ -100,5 +100,5 @@ func TestADemoOfAnEarlierTimeCanBeRemoved(t *testing.T) {
 	s.tick()
 	d.state = DemoState{Of: 12, Left: true}
 	s.tick()
-	require.Len(t, shelltest.Buttons(s.screen.Content(), "Remove the demo fleet"), 1)
+	require.Len(t, shelltest.Buttons(s.screen.Content(), "Remove the demo"), 1)
 }
