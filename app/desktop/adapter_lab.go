@@ -18,7 +18,7 @@ import (
 func (p *program) labTabs(at *adapter) []screen.Tab {
 	p.lab = lab.New(lab.Params{Gateway: p.gateway, Dir: p.options.Config.DataDir, Logger: p.options.Config.Logger})
 	listening := func() bool { return at.last.Load().State == gateway.Listening }
-	p.scenarios = scenarios.New(scenarios.Params{Shell: p.frame, Runs: p.lab.Runs(), Ready: p.readyScenarios(), Listening: listening})
+	p.scenarios = scenarios.New(scenarios.Params{Shell: p.frame, Runs: p.lab.Runs(), Ready: p.readyScenarios(), Listening: listening, Choose: p.frame.Choose})
 	return []screen.Tab{
 		{ID: "scenarios", Label: "Scenarios", Part: p.scenarios},
 		{ID: "servers", Label: "Wrong servers", Part: servers.New(servers.Params{
@@ -55,7 +55,7 @@ func (p *program) readyScenarios() (offers []scenarios.Offer) {
 		p.options.Config.Logger.Error("a scenario of the program cannot be read", "err", err)
 	}
 	for _, r := range all {
-		offers = append(offers, scenarios.Offer{ID: r.ID, Scenario: r.Scenario, Content: r.Content})
+		offers = append(offers, scenarios.Offer{ID: r.ID, File: story.File{Scenario: r.Scenario, Content: r.Content}})
 	}
 	return offers
 }

@@ -91,7 +91,8 @@ func (p *program) checkup(at *adapter) *checkup.Sheet {
 	})
 }
 
-// drop takes what was dropped on the window to "Check credentials", and says of the rest what can be dropped.
+// drop takes scenarios that were dropped on the window to the Lab and anything else to "Check credentials", and says of the
+// rest what can be dropped.
 func (p *program) drop(_ fyne.Position, uris []fyne.URI) {
 	var paths []string
 	for _, u := range uris {
@@ -101,6 +102,11 @@ func (p *program) drop(_ fyne.Position, uris []fyne.URI) {
 	}
 	if p.frame == nil || len(paths) == 0 {
 		return
+	}
+	played, paths := dropped.Scenarios(paths)
+	for _, path := range played {
+		p.scenarios.Open(path)
+		p.frame.Go(shell.Lab, "scenarios")
 	}
 	var files []shell.File
 	var said []string

@@ -97,8 +97,17 @@ func (r *Runs) Last() Run {
 	return run
 }
 
+// Script is a scenario to play.
+type Script struct {
+	ID       string // of what was chosen: a ready scenario's, or a file's name
+	Scenario *scenario.Scenario
+	// Open reads files that telemetry names; nil: none can be read.
+	Open func(name string) ([]byte, error)
+	Pace Pace
+}
+
 // Start plays a scenario on the gateway. It returns once it plays, or says why it does not: ErrRunning or ErrClosed.
-func (r *Runs) Start(id string, s *scenario.Scenario, pace Pace) error {
+func (r *Runs) Start(script Script) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
@@ -108,9 +117,9 @@ func (r *Runs) Start(id string, s *scenario.Scenario, pace Pace) error {
 		return ErrRunning
 	}
 	ctx, end := context.WithCancel(context.Background())
-	steps := Outline(s)
+	s, steps := script.Scenario, Outline(script.Scenario)
 	r.run = Run{
-		Number: r.run.Number + 1, ID: id, Name: s.Name, Steps: steps, Of: len(s.Steps), Began: r.params.Now(), Pace: pace, Playing: true,
+		Number: r.run.Number + 1, ID: script.ID, Name: s.Name, Steps: steps, Of: len(s.Steps), Began: r.params.Now(), Pace: script.Pace, Playing: true,
 	}
 	r.index = make(map[string]int, len(steps))
 	for i, step := range steps {
@@ -120,7 +129,7 @@ func (r *Runs) Start(id string, s *scenario.Scenario, pace Pace) error {
 	r.version.Add(1)
 	r.work.Go(func() {
 		defer end()
-		result, err := r.play(ctx, s)
+		result, err := r.play(ctx, script)
 		r.over(result, err)
 	})
 	return nil
@@ -174,13 +183,13 @@ func (r *Runs) Close() {
 	r.work.Wait()
 }
 
-func (r *Runs) play(ctx context.Context, s *scenario.Scenario) (result scenario.Result, err error) {
+func (r *Runs) play(ctx context.Context, script Script) (result scenario.Result, err error) {
 	stage, err := story.NewStage(ctx, r.params.Gateway)
 	if err != nil {
 		return scenario.Result{}, err
 	}
 	defer func() { err = errors.Join(err, stage.Close()) }()
-	return scenario.Run(ctx, s, scenario.Params{World: noting{stage, r}, Told: r.told, Between: r.between}), nil
+	return scenario.Run(ctx, script.Scenario, scenario.Params{World: noting{stage, r}, Told: r.told, Between: r.between, Open: script.Open}), nil
 }
 
 // noting is the stage of a run that says which devices it makes.

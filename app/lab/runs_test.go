@@ -42,8 +42,8 @@ steps:
 
 func TestStepsTickWhileAScenarioPlays(t *testing.T) {
 	l := newLab(t)
-	require.NoError(t, l.Runs().Start("lamp", parsed(t, lampStory), AtOnce))
-	require.ErrorIs(t, l.Runs().Start("lamp", parsed(t, lampStory), AtOnce), ErrRunning)
+	require.NoError(t, l.Runs().Start(Script{ID: "lamp", Scenario: parsed(t, lampStory), Pace: AtOnce}))
+	require.ErrorIs(t, l.Runs().Start(Script{ID: "lamp", Scenario: parsed(t, lampStory), Pace: AtOnce}), ErrRunning)
 	require.Eventually(t, func() bool { return !l.Runs().Last().Playing }, 10*time.Second, time.Millisecond)
 	run := l.Runs().Last()
 	require.True(t, run.Held, run.Why)
@@ -69,7 +69,7 @@ func depths(steps []Step) (all []int) {
 
 func TestAScenarioIsShownStepByStepAndStopped(t *testing.T) {
 	l := newLab(t)
-	require.NoError(t, l.Runs().Start("lamp", parsed(t, lampStory), ByHand))
+	require.NoError(t, l.Runs().Start(Script{ID: "lamp", Scenario: parsed(t, lampStory), Pace: ByHand}))
 	awaited := func(done int) {
 		t.Helper()
 		require.Eventually(t, func() bool { r := l.Runs().Last(); return r.Awaiting && r.Done == done }, 10*time.Second, time.Millisecond)
@@ -93,13 +93,13 @@ func TestAScenarioIsShownStepByStepAndStopped(t *testing.T) {
 
 func TestAStepThatBreaksSaysWhy(t *testing.T) {
 	l := newLab(t)
-	require.NoError(t, l.Runs().Start("x", parsed(t, `name: x
+	require.NoError(t, l.Runs().Start(Script{ID: "x", Scenario: parsed(t, `name: x
 devices: {lamp: {disabled: true}}
 steps:
   - create: lamp
   - connect: {device: lamp}
   - wait: 1ms
-`), AtOnce))
+`), Pace: AtOnce}))
 	require.Eventually(t, func() bool { return !l.Runs().Last().Playing }, 10*time.Second, time.Millisecond)
 	run := l.Runs().Last()
 	assert.False(t, run.Held)
@@ -110,8 +110,8 @@ steps:
 
 func TestAClosedLabPlaysNothing(t *testing.T) {
 	l := newLab(t)
-	require.NoError(t, l.Runs().Start("lamp", parsed(t, lampStory), ByHand))
+	require.NoError(t, l.Runs().Start(Script{ID: "lamp", Scenario: parsed(t, lampStory), Pace: ByHand}))
 	l.Close()
 	assert.False(t, l.Runs().Last().Playing)
-	assert.ErrorIs(t, l.Runs().Start("lamp", parsed(t, lampStory), AtOnce), ErrClosed)
+	assert.ErrorIs(t, l.Runs().Start(Script{ID: "lamp", Scenario: parsed(t, lampStory), Pace: AtOnce}), ErrClosed)
 }

@@ -1,6 +1,6 @@
 // Package dropped reads what was dropped on the window: the files that a credential comes in, and of anything else a
 // sentence that says what can be dropped. It looks only at so much of a folder and of a file. It does no more with what
-// it reads than to hand it over.
+// it reads than to hand it over. Scenarios are told apart by their name alone.
 package dropped
 
 import (
@@ -24,9 +24,22 @@ const (
 )
 
 // Kinds is what can be dropped, in words.
-const Kinds = "certificates, private keys, PKCS#12 files and authorities: .pem, .crt, .cer, .der, .key, .p12, .pfx"
+const Kinds = "certificates, private keys, PKCS#12 files and authorities: .pem, .crt, .cer, .der, .key, .p12, .pfx; and scenarios: .yaml"
 
 var endings = []string{".pem", ".crt", ".cer", ".der", ".key", ".p12", ".pfx", ".csr", ".p7b", ".p7c"}
+
+// Scenarios parts the paths of scenarios from all others.
+func Scenarios(paths []string) (scenarios, others []string) {
+	for _, path := range paths {
+		switch strings.ToLower(filepath.Ext(path)) {
+		case ".yaml", ".yml":
+			scenarios = append(scenarios, path)
+		default:
+			others = append(others, path)
+		}
+	}
+	return scenarios, others
+}
 
 // Read reads dropped paths, folders one level deep. said has a sentence for each thing that is not taken, and why; of
 // files in a folder only those that look like credentials are taken, without a word on the others.

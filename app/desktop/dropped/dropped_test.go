@@ -67,3 +67,9 @@ func TestOfAFolderOnlyItsCredentialsAreTakenAndOnlySoMany(t *testing.T) {
 	require.Empty(t, files)
 	require.Contains(t, said[0], "There is no certificate or key in")
 }
+
+func TestScenariosAreToldApartByTheirName(t *testing.T) {
+	scenarios, others := Scenarios([]string{"/a/device.pem", "/a/night.yaml", "/a/Day.YML", "/a/yaml"})
+	require.Equal(t, []string{"/a/night.yaml", "/a/Day.YML"}, scenarios)
+	require.Equal(t, []string{"/a/device.pem", "/a/yaml"}, others)
+}

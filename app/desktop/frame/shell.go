@@ -141,6 +141,23 @@ func (f *Frame) Open(take func(name string, content []byte)) {
 	d.Show()
 }
 
+// Choose asks for a file by its path, and reads nothing.
+func (f *Frame) Choose(take func(path string)) {
+	d := dialog.NewFileOpen(func(file fyne.URIReadCloser, err error) {
+		if err == nil && file != nil {
+			err = file.Close()
+		}
+		switch {
+		case err != nil:
+			f.Fail("The file could not be opened", err)
+		case file != nil:
+			take(file.URI().Path())
+		}
+	}, f.p.Window)
+	f.large(d.Resize)
+	d.Show()
+}
+
 func readAll(file io.ReadCloser) ([]byte, error) {
 	content, err := io.ReadAll(io.LimitReader(file, maxOpened+1))
 	err = errors.Join(err, file.Close())

@@ -3,6 +3,7 @@ package scenarios
 import (
 	"bytes"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"gatehouse/app/desktop/kit"
 	"gatehouse/app/desktop/shell"
 	"gatehouse/app/lab"
+	"gatehouse/app/story"
 	"gatehouse/app/words"
 	"gatehouse/sim/scenario"
 )
@@ -28,12 +30,16 @@ type detail struct {
 	content fyne.CanvasObject
 
 	title    *kit.Text
+	size     *kit.Text
 	about    *kit.Prose
 	play     *kit.Button
 	stop     *kit.Button
 	next     *kit.Button
+	again    *kit.Button // reads a file anew
 	buttons  *fyne.Container
+	saves    *fyne.Container // once it is over
 	chips    []*kit.Chip
+	pace     *fyne.Container
 	progress *kit.Progress
 	state    *kit.Prose
 	made     *fyne.Container
@@ -45,21 +51,29 @@ type detail struct {
 
 	shown    *Offer // what is introduced
 	number   int    // of the run
-	linked   [2]int // the run of which devices are named, and how many
+	run      lab.Run
+	linked   [3]int // the run of which devices are named, how many, and whether it plays
 	followed string // the path of the step that was scrolled to
 }
 
 func newDetail(v *View) *detail {
-	d := &detail{view: v, title: kit.NewText("", kit.Type{Size: 18, Color: kit.Ink, Bold: true}), about: kit.NewProse(), state: kit.NewProse(), made: kit.Flow(8), mistakes: kit.Down(10)}
+	d := &detail{
+		view: v, title: kit.NewText("", kit.Type{Size: 18, Color: kit.Ink, Bold: true}), size: kit.NewText("", kit.Caption), about: kit.NewProse(),
+		state: kit.NewProse(), made: kit.Flow(8), mistakes: kit.Down(14),
+	}
 	d.play = kit.NewButton("Play", kit.Primary, v.play)
 	d.stop = kit.NewButton("Stop", kit.Secondary, v.p.Runs.Stop)
 	d.next = kit.NewButton("Next step", kit.Primary, v.p.Runs.Next)
-	d.buttons = kit.Across(8, d.play, d.next, d.stop)
-	chips := kit.Across(6, kit.NewText("Pace", kit.Caption))
+	d.again = kit.NewButton("Read the file again", kit.Secondary, func() { v.Open(d.shown.Path) })
+	d.buttons = kit.Across(8, d.play, d.next, d.stop, d.again)
+	d.saves = kit.Across(6, kit.NewText("Save as", kit.Caption),
+		kit.NewButton("JSON", kit.Small, func() { d.save(".jsonl", story.JSON) }), kit.NewButton("JUnit", kit.Small, func() { d.save(".xml", story.JUnit) }))
+	d.saves.Hide()
+	d.pace = kit.Across(6, kit.NewText("Pace", kit.Caption))
 	for _, p := range paces {
 		chip := kit.NewChip("", p.label, func() { v.setPace(p.pace) })
 		d.chips = append(d.chips, chip)
-		chips.Add(chip)
+		d.pace.Add(chip)
 	}
 	d.progress = kit.NewProgress(0)
 	d.steps = kit.NewDataTable(func(s lab.Step) string { return s.Path },
@@ -69,11 +83,11 @@ func newDetail(v *View) *detail {
 	)
 	d.steps.Steady = true
 	d.head = kit.Down(12,
-		kit.Down(4, kit.Clipped(d.title), d.about),
-		kit.Flow(18, d.buttons, chips),
+		kit.Down(4, container.NewBorder(nil, nil, nil, kit.Inset(0, 0, 0, 10, d.size), kit.Clipped(d.title)), d.about),
+		kit.Flow(18, d.buttons, d.pace, d.saves),
 		d.progress, d.state, d.made)
 	d.plan, d.wrong = container.NewClip(d.steps), container.NewVScroll(d.mistakes)
-	d.content = kit.Card(1, container.NewBorder(kit.Inset(16, 16, 12, 16, d.head), nil, nil, nil, container.NewStack(d.plan, d.wrong)))
+	d.content = kit.Card(1, kit.Above(0, kit.Inset(16, 16, 12, 16, d.head), container.NewStack(d.plan, d.wrong)))
 	return d
 }
 
@@ -142,6 +156,7 @@ func (d *detail) show(shot snapshot) {
 		d.shown = &o
 		d.introduce(o)
 	}
+	d.run = run
 	d.offer(shot)
 	steps := run.Steps
 	if run.Number == 0 && o.Scenario != nil {
@@ -170,13 +185,12 @@ func (d *detail) introduce(o Offer) {
 	d.mistakes.RemoveAll()
 	if o.Scenario == nil {
 		d.title.Set(o.ID)
-		d.about.Set(kit.Run{Text: words.Count(len(o.Mistakes), "mistake", "mistakes") + ". Nothing was begun: mend the file and open it again.", Type: kit.Quiet})
-		lines := bytes.Split(o.Content, []byte("\n"))
-		for _, m := range o.Mistakes {
-			d.mistakes.Add(mistake(m, lines))
-		}
+		d.size.Set("")
+		d.about.Set(kit.Run{Text: words.Count(len(o.Mistakes), "mistake", "mistakes") + ". Nothing was begun: mend the file, save it, and read it again.", Type: kit.Quiet})
+		list(d.mistakes, o)
 	} else {
 		d.title.Set(o.Scenario.Name)
+		d.size.Set(words.Count(len(lab.Outline(o.Scenario)), "step", "steps") + " · over within " + words.Span(limit(o.Scenario)))
 		d.about.Set(kit.Run{Text: o.Scenario.Description, Type: kit.Quiet})
 	}
 	if o.Scenario == nil {
@@ -189,26 +203,22 @@ func (d *detail) introduce(o Offer) {
 	d.wrong.Refresh()
 }
 
-// mistake is what is wrong, where, and the line of the file that it is in.
-func mistake(m scenario.Mistake, lines [][]byte) fyne.CanvasObject {
-	where := m.Path
-	if m.Line > 0 {
-		where = strings.TrimSuffix(fmt.Sprintf("Line %d, column %d · %s", m.Line, m.Column, m.Path), " · ")
+// limit is how long a scenario may take.
+func limit(s *scenario.Scenario) time.Duration {
+	if s.Timeout > 0 {
+		return time.Duration(s.Timeout)
 	}
-	said := m.What
-	if m.Todo != "" {
-		said += ": " + m.Todo
+	return scenario.DefaultTimeout
+}
+
+// save writes how the run went.
+func (d *detail) save(ending string, form func(scenario.Result) ([]byte, error)) {
+	content, err := form(d.run.Result)
+	if err != nil {
+		d.view.p.Shell.Fail("The outcome was not saved", err)
+		return
 	}
-	box := kit.Down(3, kit.Across(6, kit.NewIcon("cross", kit.Bad, 12), kit.NewText(where, kit.CaptionBold.In(kit.Bad))), kit.NewProse(kit.Run{Text: said + ".", Type: kit.Body}))
-	if m.Line > 0 && m.Line <= len(lines) {
-		const most = 120 // letters: of a longer line the beginning says where it is
-		line := strings.TrimRight(string(lines[m.Line-1]), "\r")
-		if len(line) > most {
-			line = strings.ToValidUTF8(line[:most], "") + "…"
-		}
-		box.Add(kit.CodeBlock(line))
-	}
-	return kit.Inset(0, 16, 0, 16, box)
+	d.view.p.Shell.Save(strings.TrimSuffix(d.run.ID, filepath.Ext(d.run.ID))+ending, content)
 }
 
 // offer shows the buttons that do something now.
@@ -222,11 +232,12 @@ func (d *detail) offer(shot snapshot) {
 	able(d.play, shot.chosen.Scenario != nil && shot.other == "" && shot.open)
 	able(d.next, shot.run.Awaiting)
 	able(d.stop, !shot.run.Stopping)
-	hidden := [3]bool{playing, !playing || shot.pace != lab.ByHand, !playing}
-	if hidden != [3]bool{d.play.Hidden, d.next.Hidden, d.stop.Hidden} {
-		d.play.Hidden, d.next.Hidden, d.stop.Hidden = hidden[0], hidden[1], hidden[2]
-		d.buttons.Refresh()
-	}
+	good := shot.chosen.Scenario != nil
+	d.play.Hidden, d.next.Hidden, d.stop.Hidden = playing || !good, !playing || shot.run.Pace != lab.ByHand, !playing
+	d.again.Hidden = playing || !shot.chosen.Own
+	d.saves.Hidden = playing || shot.run.Number == 0
+	d.pace.Hidden, d.progress.Hidden = !good, !good
+	d.buttons.Refresh()
 	d.head.Refresh()
 }
 
@@ -257,32 +268,50 @@ func (d *detail) say(shot snapshot) {
 		quiet(fmt.Sprintf("%d of %s. Waiting for you.", run.Done, words.Count(run.Of, "step", "steps")))
 	case run.Playing:
 		quiet(fmt.Sprintf("%d of %s · %s", run.Done, words.Count(run.Of, "step", "steps"), took(run.Took/tick*tick)))
+	case run.Stopping && !run.Held:
+		quiet(fmt.Sprintf("You stopped it after %d of %s. What it made is removed.", run.Done, words.Count(run.Of, "step", "steps")))
 	case run.Held:
 		d.state.Set(kit.Run{Text: "Everything went as expected", Type: kit.Strong.In(kit.Good)}, kit.Run{Text: ", in " + took(run.Took) + ".", Type: kit.Quiet})
 	default:
-		d.state.Set(kit.Run{Text: "It ended before its time: ", Type: kit.Strong.In(kit.Bad)}, kit.Run{Text: run.Why + ".", Type: kit.Body})
+		d.state.Set(kit.Run{Text: broke(run), Type: kit.Strong.In(kit.Bad)}, kit.Run{Text: run.Why + ".", Type: kit.Body})
 	}
+}
+
+// broke names the step that went another way than expected.
+func broke(run lab.Run) string {
+	for _, s := range run.Steps {
+		if s.Path == run.Where {
+			return "“" + sentence(s.Title) + "” did not go as expected: "
+		}
+	}
+	return "It ended before its time: "
 }
 
 // mostLinks bounds how many devices are named.
 const mostLinks = 12
 
-// link names what the run made; the attempts of a device stay when it is gone.
+// link names what the run made: the pages of devices while they are there, and then their attempts, which stay.
 func (d *detail) link(run lab.Run) {
-	if d.linked == [2]int{run.Number, len(run.Made)} {
+	now := [3]int{run.Number, len(run.Made), 0}
+	place, label := shell.Attempts, "Attempts of"
+	if run.Playing {
+		now[2], place, label = 1, shell.Devices, "Made"
+	}
+	d.made.Hidden = len(run.Made) == 0
+	if d.linked == now {
 		return
 	}
-	d.linked = [2]int{run.Number, len(run.Made)}
+	d.linked = now
 	d.made.RemoveAll()
 	if len(run.Made) > 0 {
-		d.made.Add(kit.NewText("Attempts of", kit.Caption))
+		d.made.Add(kit.NewText(label, kit.Caption))
 	}
 	for i, m := range run.Made {
 		if i == mostLinks {
 			d.made.Add(kit.NewText(fmt.Sprintf("and %d more", len(run.Made)-i), kit.Caption))
 			break
 		}
-		d.made.Add(kit.NewLink(m.Name, kit.Body, func() { d.view.p.Shell.Go(shell.Attempts, m.SID) }))
+		d.made.Add(kit.NewLink(m.Name, kit.Body, func() { d.view.p.Shell.Go(place, m.SID) }))
 	}
 	d.made.Refresh()
 }

@@ -1,9 +1,12 @@
 // Package scenarios is the Lab's tab of stories with virtual devices: those that come with the program and the user's
-// own, played step by step on this gateway, at the pace of whoever shows them. It reads and plays nothing itself.
+// own, played step by step on this gateway, at the pace of whoever shows them. It plays nothing itself.
 package scenarios
 
 import (
+	"context"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -13,7 +16,7 @@ import (
 	"gatehouse/app/desktop/kit"
 	"gatehouse/app/desktop/shell"
 	"gatehouse/app/lab"
-	"gatehouse/app/words"
+	"gatehouse/app/story"
 	"gatehouse/sim/scenario"
 )
 
@@ -21,7 +24,7 @@ import (
 type Runs interface {
 	Version() uint64
 	Last() lab.Run
-	Start(id string, s *scenario.Scenario, pace lab.Pace) error
+	Start(lab.Script) error
 	SetPace(lab.Pace)
 	Next()
 	Stop()
@@ -29,11 +32,9 @@ type Runs interface {
 
 // Offer is a scenario that can be played, or a file of the user's that has mistakes.
 type Offer struct {
-	ID       string // unique among offers
-	Own      bool   // the user's file
-	Scenario *scenario.Scenario
-	Mistakes []scenario.Mistake
-	Content  []byte
+	ID  string // unique among offers
+	Own bool   // the user's file
+	story.File
 }
 
 // Params are what the tab stands on. Shell and Runs are required.
@@ -41,6 +42,8 @@ type Params struct {
 	Shell shell.Shell
 	Runs  Runs
 	Ready []Offer // those that come with the program
+	// Choose asks for a file by its path.
+	Choose func(take func(path string))
 	// Listening reports whether devices can connect now. It is quick.
 	Listening func() bool
 }
@@ -49,14 +52,16 @@ type Params struct {
 type View struct {
 	p       Params
 	content fyne.CanvasObject
-	table   *kit.DataTable[Offer]
+	table   *kit.DataTable[item]
+	path    *kit.Field
 	detail  *detail
 
 	mu     sync.Mutex // guards what follows
 	offers []Offer
 	chosen string
 	pace   lab.Pace
-	change int // rises with offers, chosen and pace
+	past   map[string]lab.Run // how each went last, without its steps
+	change int                // rises with offers, chosen and pace
 
 	// What was pulled last; belongs to Pull.
 	version uint64
@@ -71,7 +76,7 @@ const mostOwn = 8
 
 // New builds the tab; nothing is read before the first Pull.
 func New(p Params) *View {
-	v := &View{p: p, offers: slices.Clone(p.Ready), change: 1}
+	v := &View{p: p, offers: slices.Clone(p.Ready), past: map[string]lab.Run{}, change: 1}
 	if len(v.offers) > 0 {
 		v.chosen = v.offers[0].ID
 	}
@@ -125,57 +130,110 @@ func (v *View) choose(id string) {
 	v.mu.Unlock()
 }
 
-// Take reads a file of the user's and lists it, with its mistakes when there are any. Nothing is played.
-func (v *View) Take(name string, content []byte) {
-	o := Offer{ID: name, Own: true, Content: slices.Clone(content)}
-	o.Scenario, o.Mistakes = scenario.Parse(content, nil)
+// Open reads a file of the user's, also once more, and lists it with its mistakes when there are any. Nothing is played.
+func (v *View) Open(path string) {
+	path = strings.TrimSpace(path)
+	if path == "" {
+		return
+	}
+	var f story.File
+	v.p.Shell.Background(func(context.Context) (err error) {
+		f, err = story.ReadFile(path)
+		return err
+	}, func(err error) {
+		if err != nil {
+			v.p.Shell.Fail("“"+filepath.Base(path)+"” was not opened", err)
+			return
+		}
+		v.path.Entry.SetText("")
+		v.take(f)
+	})
+}
+
+func (v *View) take(f story.File) {
+	o := Offer{ID: filepath.Base(f.Path), Own: true, File: f}
 	v.mu.Lock()
-	v.offers = slices.DeleteFunc(v.offers, func(other Offer) bool { return other.Own && other.ID == name })
+	v.offers = slices.DeleteFunc(v.offers, func(other Offer) bool { return other.Own && other.Path == o.Path })
 	if own := slices.IndexFunc(v.offers, func(o Offer) bool { return o.Own }); own >= 0 && len(v.offers)-own >= mostOwn {
 		v.offers = slices.Delete(v.offers, own, own+1)
 	}
 	for slices.ContainsFunc(v.offers, func(other Offer) bool { return other.ID == o.ID }) {
-		o.ID += " (file)" // it has the name of one that comes with the program
+		o.ID += " (file)" // another has this name
 	}
+	delete(v.past, o.ID)
 	v.offers = append(v.offers, o)
 	v.chosen = o.ID
 	v.change++
 	v.mu.Unlock()
 }
 
+// item is an offer in the list, with how it went last.
+type item struct {
+	Offer
+	run lab.Run // with Number 0: it was not played
+}
+
 func (v *View) list() fyne.CanvasObject {
-	v.table = kit.NewDataTable(func(o Offer) string { return o.ID },
-		kit.TextColumn("name", "Scenario", 0, kit.Body, Offer.name),
-		kit.TextColumn("steps", "Steps", 60, kit.Mono.Right(), Offer.size),
+	v.table = kit.NewDataTable(func(i item) string { return i.ID },
+		kit.Column[item]{
+			ID: "outcome", Width: 26, Create: func() fyne.CanvasObject { return kit.NewIcon("minus", kit.Line, 12) },
+			Update: func(cell fyne.CanvasObject, i item) { cell.(*kit.Icon).Set(i.mark()) },
+		},
+		kit.TextColumn("name", "Scenario", 0, kit.Body, item.name),
+		kit.TextColumn("took", "Took", 70, kit.Mono.In(kit.Muted).Right(), item.took),
 	)
 	v.table.Steady = true
-	v.table.OnSelect = func(o Offer) { v.choose(o.ID) }
-	v.table.OnOpen = func(o Offer) { v.choose(o.ID); v.play() }
-	open := kit.NewButton("Open a file…", kit.Secondary, func() { v.p.Shell.Open(v.Take) })
-	head := container.NewBorder(nil, nil, kit.NewText("Scenarios", kit.Title), kit.Across(0, open))
-	return container.NewBorder(kit.Down(0, kit.Inset(10, 10, 10, 12, head), kit.Rule()), nil, nil, nil, container.NewClip(v.table))
+	v.table.OnSelect = func(i item) { v.choose(i.ID) }
+	v.table.OnOpen = func(i item) { v.choose(i.ID); v.play() }
+	choose := kit.NewButton("Choose…", kit.Secondary, func() { v.p.Choose(v.Open) })
+	choose.Hidden = v.p.Choose == nil
+	v.path = kit.NewField("Path of your own .yaml file, or drop it here")
+	v.path.Entry.OnSubmitted = v.Open
+	own := container.NewBorder(nil, nil, nil, kit.Inset(0, 0, 0, 8, kit.Across(0, choose)), v.path)
+	head := kit.Down(8, kit.Clipped(kit.NewText("Stories with virtual devices", kit.Title)), own)
+	return container.NewBorder(kit.Down(0, kit.Inset(12, 10, 10, 12, head), kit.Rule()), nil, nil, nil, container.NewClip(v.table))
 }
 
-func (o Offer) name() string {
+// mark is how an offer went last, as it is drawn.
+func (i item) mark() (icon string, c kit.Color) {
 	switch {
-	case o.Scenario != nil && o.Own:
-		return o.Scenario.Name + " · " + o.ID
-	case o.Scenario != nil:
-		return o.Scenario.Name
+	case i.Scenario == nil:
+		return "attention", kit.Warn
+	case i.run.Number == 0:
+		return "minus", kit.Line
+	case i.run.Playing:
+		return "hourglass", kit.Accent
+	case i.run.Held:
+		return "check", kit.Good
+	case i.run.Stopping:
+		return "barred", kit.Muted
 	}
-	return o.ID
+	return "cross", kit.Bad
 }
 
-func (o Offer) size() string {
-	if o.Scenario == nil {
-		return "—"
+func (i item) name() string {
+	switch {
+	case i.Scenario != nil && i.Own:
+		return i.Scenario.Name + " · " + i.ID
+	case i.Scenario != nil:
+		return i.Scenario.Name
 	}
-	return words.Grouped(len(o.Scenario.Steps))
+	return i.ID
+}
+
+func (i item) took() string {
+	switch {
+	case i.run.Number == 0:
+		return ""
+	case i.run.Playing:
+		return "now"
+	}
+	return took(i.run.Took)
 }
 
 // snapshot is what Pull brings.
 type snapshot struct {
-	offers []Offer
+	items  []item
 	chosen Offer
 	run    lab.Run // of the chosen one, or with Number 0
 	other  string  // the name of another that plays
@@ -195,7 +253,14 @@ func (v *View) Pull() func() {
 	change := v.change
 	same := v.began && version == v.version && change == v.seen && open == v.open && run.Took/tick == v.took/tick
 	if !same {
-		shot.offers = slices.Clone(v.offers)
+		if run.Number > 0 {
+			past := run
+			past.Steps, past.Made, past.Result = nil, nil, scenario.Result{}
+			v.past[run.ID] = past
+		}
+		for _, o := range v.offers {
+			shot.items = append(shot.items, item{o, v.past[o.ID]})
+		}
 	}
 	chosen := v.chosen
 	v.mu.Unlock()
@@ -213,7 +278,7 @@ func (v *View) Pull() func() {
 }
 
 func (v *View) apply(shot snapshot) {
-	v.table.SetRows(shot.offers)
+	v.table.SetRows(shot.items)
 	if chosen, ok := v.table.Selected(); !ok || chosen.ID != shot.chosen.ID {
 		v.table.Select(shot.chosen.ID)
 	}
@@ -229,7 +294,7 @@ func (v *View) play() {
 	v.mu.Lock()
 	pace := v.pace
 	v.mu.Unlock()
-	if err := v.p.Runs.Start(o.ID, o.Scenario, pace); err != nil {
+	if err := v.p.Runs.Start(lab.Script{ID: o.ID, Scenario: o.Scenario, Open: o.File.Open, Pace: pace}); err != nil {
 		v.p.Shell.Fail("The scenario was not begun", err)
 	}
 }

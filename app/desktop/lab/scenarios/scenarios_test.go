@@ -2,6 +2,9 @@ package scenarios
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -12,6 +15,7 @@ import (
 	"gatehouse/app/desktop/kit"
 	"gatehouse/app/desktop/shelltest"
 	"gatehouse/app/lab"
+	"gatehouse/app/story"
 	"gatehouse/sim/scenario"
 )
 
@@ -25,10 +29,10 @@ type fake struct {
 
 func (f *fake) Version() uint64 { return f.version }
 func (f *fake) Last() lab.Run   { return f.run }
-func (f *fake) Start(id string, s *scenario.Scenario, p lab.Pace) error {
-	f.asked = append(f.asked, "start "+id)
+func (f *fake) Start(s lab.Script) error {
+	f.asked = append(f.asked, "start "+s.ID)
 	if f.err == nil {
-		f.run = lab.Run{Number: f.run.Number + 1, ID: id, Name: s.Name, Steps: lab.Outline(s), Of: len(s.Steps), Playing: true, Pace: p}
+		f.run = lab.Run{Number: f.run.Number + 1, ID: s.ID, Name: s.Scenario.Name, Steps: lab.Outline(s.Scenario), Of: len(s.Scenario.Steps), Playing: true, Pace: s.Pace}
 	}
 	f.version++
 	return f.err
@@ -47,10 +51,11 @@ steps:
 `
 
 type stage struct {
-	runs  *fake
-	shell *shelltest.Shell
-	view  *View
-	open  bool
+	runs   *fake
+	shell  *shelltest.Shell
+	view   *View
+	open   bool
+	chosen string // in the file dialog
 }
 
 func newStage(t *testing.T, width, height float32, mode kit.Mode) *stage {
@@ -63,7 +68,8 @@ func newStage(t *testing.T, width, height float32, mode kit.Mode) *stage {
 	s := &stage{runs: &fake{}, shell: &shelltest.Shell{}, open: true}
 	s.view = New(Params{
 		Shell: s.shell, Runs: s.runs, Listening: func() bool { return s.open },
-		Ready: []Offer{{ID: "lamp", Scenario: one}, {ID: "other", Scenario: &other}},
+		Ready:  []Offer{{ID: "lamp", File: story.File{Scenario: one}}, {ID: "other", File: story.File{Scenario: &other}}},
+		Choose: func(take func(string)) { take(s.chosen) },
 	})
 	w := test.NewTempWindow(t, s.view.Content())
 	w.Resize(fyne.NewSize(width, height))
@@ -91,32 +97,93 @@ func TestAScenarioIsReadBeforeItIsPlayedAndTicksThen(t *testing.T) {
 	shelltest.Press(t, s.view.Content(), "Stop")
 	require.Contains(t, s.runs.asked, "stop")
 
-	s.runs.run.Playing, s.runs.run.Why = false, "the gateway answered with code 5, not 0"
+	s.runs.run.Playing, s.runs.run.Why, s.runs.run.Where = false, "the gateway answered with code 5, not 0", "steps[1]"
 	s.runs.run.Steps[1].Outcome, s.runs.run.Steps[1].Why = scenario.Broken, "the gateway answered with code 5, not 0"
 	s.runs.version++
 	shelltest.Tick(s.view)
-	require.Contains(t, s.texts(), "It ended before its time: the gateway answered with code 5, not 0.")
+	require.Contains(t, s.texts(), "“lamp connects” did not go as expected: the gateway answered with code 5, not 0.")
 	shelltest.Press(t, s.view.Content(), "Play again")
 }
 
 func TestAFileWithMistakesIsNotPlayed(t *testing.T) {
 	s := newStage(t, 1160, 660, kit.AlwaysDark)
-	s.shell.FileName, s.shell.File = "mine.yaml", []byte("name: Mine\ndevices: {lamp: {}}\nsteps:\n  - conect: {device: lamp}\n")
-	shelltest.Press(t, s.view.Content(), "Open a file…")
+	s.chosen = filepath.Join(t.TempDir(), "mine.yaml")
+	require.NoError(t, os.WriteFile(s.chosen, []byte("name: Mine\ndevices: {lamp: {}}\nsteps:\n  - conect: {device: lamp}\n  - wait: 1ms\n"), 0o600))
+	shelltest.Press(t, s.view.Content(), "Choose…")
 	shelltest.Tick(s.view)
-	require.Contains(t, s.texts(), "Line 4, column 5")
-	require.Contains(t, s.texts(), "- conect: {device: lamp}")
-	require.Contains(t, s.texts(), "Nothing was begun")
-	shelltest.Press(t, s.view.Content(), "Play")
+	for _, want := range []string{"2 mistakes. Nothing was begun", "Line 4, column 5", "4    - conect: {device: lamp} ^ 5    - wait: 1ms"} {
+		require.Contains(t, s.texts(), want)
+	}
+	require.Empty(t, shelltest.Buttons(s.view.Content(), "Play"))
+	s.view.table.OnOpen(item{Offer: *s.view.detail.shown})
 	require.Empty(t, s.runs.asked)
 
-	s.shell.File = []byte(lamp)
-	shelltest.Press(t, s.view.Content(), "Open a file…")
+	require.NoError(t, os.WriteFile(s.chosen, []byte(lamp), 0o600))
+	shelltest.Press(t, s.view.Content(), "Read the file again")
 	shelltest.Tick(s.view)
 	require.NotContains(t, s.texts(), "conect", "the file was mended")
 	shelltest.Press(t, s.view.Content(), "Play")
 	require.Equal(t, []string{"start mine.yaml"}, s.runs.asked)
 	require.Empty(t, s.view.Selected(), "a file is not there after a restart")
+}
+
+func TestAPathIsTypedAndAFileThatIsNotThereIsSaid(t *testing.T) {
+	s := newStage(t, 1160, 660, kit.AlwaysDark)
+	path := filepath.Join(t.TempDir(), "typed.yaml")
+	s.view.path.Entry.OnSubmitted(path)
+	require.Len(t, s.shell.Failures, 1)
+	require.NoError(t, os.WriteFile(path, []byte(lamp), 0o600))
+	s.view.path.Entry.OnSubmitted(" " + path + " ")
+	shelltest.Tick(s.view)
+	require.Contains(t, s.texts(), "A lamp · typed.yaml")
+	s.view.path.Entry.OnSubmitted("")
+	require.Len(t, s.shell.Failures, 1)
+}
+
+func TestOnlySoManyFilesAreListed(t *testing.T) {
+	s := newStage(t, 1160, 660, kit.AlwaysDark)
+	dir := t.TempDir()
+	for i := range mostOwn + 3 {
+		path := filepath.Join(dir, strconv.Itoa(i)+".yaml")
+		require.NoError(t, os.WriteFile(path, []byte(lamp), 0o600))
+		s.view.Open(path)
+	}
+	require.Len(t, s.view.offers, 2+mostOwn)
+	require.Equal(t, "3.yaml", s.view.offers[2].ID)
+}
+
+func TestTheOutcomeIsKeptInTheListAndSaved(t *testing.T) {
+	s := newStage(t, 1160, 660, kit.AlwaysDark)
+	s.view.play()
+	s.runs.run.Playing, s.runs.run.Held, s.runs.run.Took = false, true, 1500*time.Millisecond
+	s.runs.run.Result = scenario.Result{Name: "A lamp", Held: true}
+	s.runs.run.Made = []lab.Made{{Name: "lamp", SID: "TH123"}}
+	shelltest.Tick(s.view)
+	require.Contains(t, s.texts(), "Everything went as expected , in 1.5 s.")
+	shelltest.Press(t, s.view.Content(), "JSON")
+	shelltest.Press(t, s.view.Content(), "JUnit")
+	require.Contains(t, string(s.shell.Saved["lamp.jsonl"]), `"held":true`)
+	require.Contains(t, string(s.shell.Saved["lamp.xml"]), "<testsuite")
+	s.view.Show("other")
+	s.view.play()
+	shelltest.Tick(s.view)
+	require.Equal(t, "1.5 s", item{run: s.view.past["lamp"]}.took(), "of an earlier one as well")
+	require.Equal(t, "now", item{run: s.view.past["other"]}.took())
+}
+
+func TestDevicesLeadToTheirPagesAndOnceTheyAreGoneToTheirAttempts(t *testing.T) {
+	s := newStage(t, 1160, 660, kit.AlwaysDark)
+	s.view.play()
+	s.runs.run.Made = []lab.Made{{Name: "lamp", SID: "TH123"}}
+	shelltest.Tick(s.view)
+	follow := func() { s.view.detail.made.Objects[1].(*kit.Link).Tapped(nil) }
+	follow()
+	s.runs.run.Playing, s.runs.run.Stopping = false, true
+	s.runs.version++
+	shelltest.Tick(s.view)
+	follow()
+	require.Equal(t, [][2]string{{"devices", "TH123"}, {"attempts", "TH123"}}, s.shell.Gone)
+	require.Contains(t, s.texts(), "You stopped it after 0 of 3 steps.")
 }
 
 func TestOneScenarioAtATimeAndOnlyWithAGateway(t *testing.T) {
