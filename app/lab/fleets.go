@@ -43,6 +43,7 @@ type FleetState struct {
 	Title       string
 	Kind        string // of scenario.Kinds; empty for one that is left
 	First, Last string // names of devices
+	FirstSID    string // of that device; empty while it is not registered
 	Certificate bool
 	Where       string // the server; empty: this gateway
 	FleetSID    string // empty when the devices are not registered here
@@ -424,6 +425,9 @@ func (f *Fleets) All() []FleetState {
 		}
 		if g.world != nil {
 			s.FleetSID = g.world.FleetSID()
+			if d, there := f.params.Gateway.Registry().DeviceByName(s.FleetSID, s.First); there {
+				s.FirstSID = d.SID
+			}
 		}
 		all, fleets = append(all, s), append(fleets, g.fleet)
 	}

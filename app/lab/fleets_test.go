@@ -77,6 +77,10 @@ func TestAFleetIsMadeLivesStopsLivesAgainAndIsRemoved(t *testing.T) {
 	assert.Equal(t, count, l.runs.params.Gateway.Stats().Connected)
 	require.Eventually(t, func() bool { s := only(t, l.Fleets()); return s.MessageRate > 0 }, 10*time.Second, 10*time.Millisecond)
 
+	first, there := r.DeviceByName(s.FleetSID, s.First)
+	require.True(t, there)
+	assert.Equal(t, first.SID, s.FirstSID)
+
 	l.Fleets().Stop(number)
 	require.Eventually(t, func() bool { return only(t, l.Fleets()).Stage == FleetStopped }, 10*time.Second, 5*time.Millisecond)
 	s = only(t, l.Fleets())
@@ -108,6 +112,16 @@ func TestAFleetWithCertificatesConnectsWithThem(t *testing.T) {
 	require.Eventually(t, func() bool { return only(t, l.Fleets()).Figures.Connected == 5 }, 10*time.Second, 5*time.Millisecond)
 	assert.Len(t, l.runs.params.Gateway.Registry().AllCertificates(), 5)
 	assert.True(t, only(t, l.Fleets()).Certificate)
+}
+
+func TestTheDevicesOfAFleetShareTheirFaults(t *testing.T) {
+	l := newLab(t)
+	number, err := l.Fleets().Start(plan(5))
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return only(t, l.Fleets()).Figures.Connected == 5 }, 10*time.Second, 5*time.Millisecond)
+	l.Fleets().Faults(number).SetStorm(50 * time.Millisecond)
+	require.Eventually(t, func() bool { return only(t, l.Fleets()).Figures.Accepted >= 20 }, 10*time.Second, 5*time.Millisecond, "all connect again and again")
+	assert.Nil(t, l.Fleets().Faults(number+1))
 }
 
 func TestAFleetThatIsStoppedWhileItIsMadeLeavesNothing(t *testing.T) {
