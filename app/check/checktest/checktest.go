@@ -47,7 +47,8 @@ var masks = []struct {
 	{regexp.MustCompile(`(127\.0\.0\.1|localhost|\[::1\]):\d+`), "$1:PORT"},
 	{regexp.MustCompile(`\b20\d\d-\d\d-\d\d( \d\d:\d\d UTC)?`), "DATE"},
 	{regexp.MustCompile(`\b(KY|CY|TH)[0-9a-f]{32}`), "${1}…"},
-	{regexp.MustCompile(`(Gatehouse [a-z ]*?(?:root|intermediate)) [0-9a-f]{8}`), "$1 ID"},
+	{regexp.MustCompile(`(Gatehouse\s+(?:[a-z]+\s+)*?(?:root|intermediate)\s+)[0-9a-f]{8}`), "${1}ID"}, // a line may end in it
+	{regexp.MustCompile(`(begins with f3)[0-9a-f]{6}`), "${1}RANDOM"},
 	{regexp.MustCompile(`gatehouse/check/[0-9a-f]{16}`), "gatehouse/check/ID"},
 }
 
