@@ -48,6 +48,8 @@ type detail struct {
 	plan     fyne.CanvasObject // the steps
 	wrong    fyne.CanvasObject // the mistakes, in their place
 	head     *fyne.Container
+	parts    *fyne.Container // head above plan or wrong
+	height   float32         // of the head, as it was last laid out
 
 	shown    *Offer // what is introduced
 	number   int    // of the run
@@ -87,7 +89,8 @@ func newDetail(v *View) *detail {
 		kit.Flow(18, d.buttons, d.pace, d.saves),
 		d.progress, d.state, d.made)
 	d.plan, d.wrong = container.NewClip(d.steps), container.NewVScroll(d.mistakes)
-	d.content = kit.Card(1, kit.Above(0, kit.Inset(16, 16, 12, 16, d.head), container.NewStack(d.plan, d.wrong)))
+	d.parts = kit.Above(0, kit.Inset(16, 16, 12, 16, d.head), container.NewStack(d.plan, d.wrong))
+	d.content = kit.Card(1, d.parts)
 	return d
 }
 
@@ -178,6 +181,10 @@ func (d *detail) show(shot snapshot) {
 	for i, p := range paces {
 		d.chips[i].Choose(p.pace == shot.pace)
 	}
+	if d.head.Refresh(); d.head.MinSize().Height != d.height {
+		d.parts.Refresh()
+		d.height = d.head.MinSize().Height
+	}
 }
 
 // introduce says what a scenario is about, or what is wrong with the file.
@@ -237,8 +244,7 @@ func (d *detail) offer(shot snapshot) {
 	d.again.Hidden = playing || !shot.chosen.Own
 	d.saves.Hidden = playing || shot.run.Number == 0
 	d.pace.Hidden, d.progress.Hidden = !good, !good
-	d.buttons.Refresh()
-	d.head.Refresh()
+	d.buttons.Refresh() // others stand there now
 }
 
 func able(b *kit.Button, on bool) {
@@ -252,10 +258,10 @@ func able(b *kit.Button, on bool) {
 // say tells how it goes in a sentence.
 func (d *detail) say(shot snapshot) {
 	run := shot.run
+	d.state.Hidden = shot.chosen.Scenario == nil
 	quiet := func(text string) { d.state.Set(kit.Run{Text: text, Type: kit.Quiet}) }
 	switch {
-	case shot.chosen.Scenario == nil:
-		quiet("")
+	case d.state.Hidden:
 	case shot.other != "":
 		quiet("“" + shot.other + "” is playing. It has to end before another begins.")
 	case !shot.open:

@@ -81,7 +81,7 @@ func New(p Params) *View {
 		v.chosen = v.offers[0].ID
 	}
 	v.detail = newDetail(v)
-	v.content = kit.Columns(kit.CardGap, []float32{360, 798}, kit.Card(1, v.list()), v.detail.content)
+	v.content = kit.Columns(kit.CardGap, []float32{400, 758}, kit.Card(1, v.list()), v.detail.content)
 	return v
 }
 
