@@ -141,7 +141,9 @@ func (c *course) end(r Result, seen Seen, here, cancelled bool) {
 	if r.Advice != "" {
 		parts.Add(kit.NewProse(kit.Run{Text: r.Advice, Type: kit.Body}))
 	}
-	parts.Add(c.buttons(seen, here))
+	buttons := kit.Flow(6)
+	c.offer(buttons, seen, here, kit.Secondary)
+	parts.Add(buttons)
 	c.verdict.Objects = []fyne.CanvasObject{kit.Panel(kit.Raised, edge, 14, parts)}
 	c.content.Refresh()
 }
@@ -151,13 +153,24 @@ func headed(word string, t kit.Type, lines ...fyne.CanvasObject) fyne.CanvasObje
 	return container.NewBorder(nil, nil, kit.Inset(0, 12, 0, 0, kit.NewText(word, t)), nil, kit.Down(0, lines...))
 }
 
-// buttons are what this gateway knows of the same attempt.
-func (c *course) buttons(seen Seen, here bool) fyne.CanvasObject {
+// offer fills a line with what can be done now, and with what this gateway knows of the same attempt. Once a certificate was
+// enrolled the check is to be made again.
+func (c *course) offer(line *fyne.Container, seen Seen, here bool, again kit.Rank) {
 	s := c.sheet
-	line := kit.Flow(6)
+	line.RemoveAll()
+	if again == kit.Primary {
+		line.Add(kit.NewButton("Check again", again, s.start))
+	}
 	if cert, some := s.certificate(); some && here && !s.owner.Known {
 		if remedy, ok := s.p.Gateway.Enrol(cert.PEM, cert.Thumbprint); ok {
-			line.Add(kit.NewButton(remedy.Label, kit.Primary, func() { s.p.Fix.Press(remedy, func() { s.inspect() }) }))
+			line.Add(kit.NewButton(remedy.Label, kit.Primary, func() {
+				s.p.Fix.Press(remedy, func() {
+					s.owner.Known = true
+					c.offer(line, seen, here, kit.Primary)
+					c.content.Refresh()
+					s.inspect()
+				})
+			}))
 		}
 	}
 	if seen.Attempt != 0 {
@@ -168,6 +181,7 @@ func (c *course) buttons(seen Seen, here bool) fyne.CanvasObject {
 	if s.owner.DeviceSID != "" && here {
 		line.Add(kit.NewButton("Show "+s.owner.Device, kit.Secondary, func() { s.p.Fix.Shell.Go(shell.Devices, s.owner.DeviceSID) }))
 	}
-	line.Add(kit.NewButton("Check again", kit.Secondary, s.start))
-	return line
+	if again != kit.Primary {
+		line.Add(kit.NewButton("Check again", again, s.start))
+	}
 }

@@ -221,6 +221,7 @@ func TestACertificateThatIsNotEnrolledCanBe(t *testing.T) {
 	s.press(t, "Check")
 	s.press(t, "Enrol this certificate for…")
 	require.Equal(t, 1, s.enrolled)
+	require.Empty(t, shelltest.Buttons(s.sheet.Content(), "Enrol this certificate for…"), "it is enrolled already")
 	s.press(t, "Check again")
 	require.Empty(t, shelltest.Buttons(s.sheet.Content(), "Enrol this certificate for…"))
 }
