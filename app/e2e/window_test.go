@@ -28,6 +28,7 @@ type window struct {
 	*testing.T
 	display *display
 	id      string // X's number of it
+	home    string // the user's folder, in which file dialogs open
 	data    string // the data folder
 	shots   string
 	socket  net.Conn
@@ -44,7 +45,7 @@ func open(t *testing.T, width, height int, args ...string) *window {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(home)) })
 	w := &window{
-		T: t, display: newDisplay(t, width, height), data: filepath.Join(home, "gateway"),
+		T: t, display: newDisplay(t, width, height), home: home, data: filepath.Join(home, "gateway"),
 		shots: os.Getenv("GATEHOUSE_SHOTS"), log: &bytes.Buffer{},
 	}
 	if w.shots == "" {
