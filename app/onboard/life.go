@@ -96,7 +96,7 @@ func (b *Bench) leave(deviceSID string, v *virtual, s Setup, bare bool) error {
 		cancel()
 		return ErrNoCredential
 	}
-	v.last, v.running, v.bare = a, r, bare
+	v.last, v.running, v.bare, v.hidden = a, r, bare, hidden(s.Does())
 	v.inbox.Store(a)
 	b.mu.Unlock()
 	go func() {
@@ -108,6 +108,19 @@ func (b *Bench) leave(deviceSID string, v *virtual, s Setup, bare bool) error {
 	}()
 	b.changes.Add(1)
 	return nil
+}
+
+// hidden are the values that no report sends by themselves.
+func hidden(b agent.Behaviour) map[string]bool {
+	names := map[string]bool{}
+	for _, r := range b.Reports {
+		for _, f := range r.Fields {
+			if f.Hidden {
+				names[f.Name] = true
+			}
+		}
+	}
+	return names
 }
 
 // halt ends the device's agent, if it has one, and its connection with it.
@@ -126,13 +139,16 @@ func (b *Bench) Life(deviceSID string) Life {
 		return Life{}
 	}
 	b.mu.Lock()
-	a, running := v.last, !v.running.over()
+	a, running, hidden := v.last, !v.running.over(), v.hidden
 	b.mu.Unlock()
 	if a == nil {
 		return Life{}
 	}
 	l := Life{Known: true, Running: running, Status: a.Status()}
 	for _, name := range a.Plotted() {
+		if hidden[name] {
+			continue
+		}
 		l.Series = append(l.Series, Series{name, a.Points(name)})
 	}
 	return l

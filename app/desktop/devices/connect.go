@@ -96,7 +96,11 @@ func newConnect(d *detail) *connect {
 	})
 	v.button = kit.NewButton("Connect", kit.Primary, v.press)
 	v.policy = newPolicy(func() { v.view.Refresh() })
-	v.driven = form.NewSelect(func(i int) { toggle(v.policy.content, i == 1); v.view.Refresh() }, "By hand: nothing happens unasked", "Left to itself: reports, reacts, comes back")
+	v.driven = form.NewSelect(func(i int) {
+		toggle(v.policy.content, i == 1)
+		v.label()
+		v.view.Refresh()
+	}, "By hand: nothing happens unasked", "Left to itself: reports, reacts, comes back")
 	v.address = kit.NewField("mqtts://host:8883")
 	v.target = form.NewSelect(func(i int) { toggle(v.address, i == 1); v.view.Refresh() }, "This gateway", "Another server")
 	v.trustName = kit.NewText("", kit.Caption)
@@ -143,19 +147,28 @@ func (v *connect) show(f *facts) {
 	}
 	v.credential.Set(min(max(v.credential.Chosen(), 0), max(len(f.held)-1, 0)), credentialNames(f)...)
 	v.weighSecret(f)
+	v.label()
+	v.showResult(f)
+	v.view.Refresh()
+}
+
+// label says what the button does.
+func (v *connect) label() {
+	f := v.d.facts
+	if f == nil {
+		return
+	}
 	switch {
 	case v.d.busy:
 		v.button.SetLabel("Connecting…")
 		v.button.Disable()
+		return
 	case f.playing():
 		v.button.SetLabel(v.d.verb(f))
-		v.button.Enable()
 	default:
 		v.button.SetLabel(map[bool]string{true: "Start", false: "Connect"}[v.driven.Chosen() == 1])
-		v.button.Enable()
 	}
-	v.showResult(f)
-	v.view.Refresh()
+	v.button.Enable()
 }
 
 // weighSecret offers a wrong secret only where there is one to get wrong.

@@ -238,7 +238,7 @@ func kinds() []scenario.Kind { return scenario.Kinds() }
 
 // textOf is a behaviour as a file of a kind has it.
 func textOf(b agent.Behaviour) (string, error) {
-	if written(b) == "{}" {
+	if written(b) == written(agent.Behaviour{}) {
 		return "reports: []\n", nil
 	}
 	content, err := yaml.MarshalWithOptions(b, yaml.IndentSequence(true))
@@ -292,7 +292,7 @@ func (t *draft) openText() {
 		policy := b.Reconnect
 		b.Reconnect = agent.Policy{}
 		t.choose("", b)
-		if written(agent.Behaviour{Reconnect: policy}) != "{}" {
+		if written(agent.Behaviour{Reconnect: policy}) != written(agent.Behaviour{}) {
 			t.d.s.p.Shell.Toast("How it comes back is chosen on the tab Connect: that part of the text was left out", nil)
 		}
 		sheet.Close()

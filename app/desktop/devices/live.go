@@ -87,7 +87,7 @@ func newLive(d *detail) *live {
 		container.NewBorder(nil, nil, nil, kit.Inset(0, 0, 0, 8, kit.Across(8, kit.Sized(92, 0, v.subQoS), kit.Sized(right, 0, v.subscribe))), v.filter),
 		v.granted)
 	bar := container.NewBorder(nil, nil, nil, kit.Across(8, v.newest, wipe), kit.Across(0, kit.NewText("Packets both ways, the newest last; press one for all of it", kit.Caption)))
-	v.life, v.plots = kit.NewProse(), newPlots()
+	v.life, v.plots = kit.NewProse(), newPlots(2)
 	v.curves = kit.Down(0, kit.Inset(10, 14, 10, 14, kit.Down(6, v.life, v.plots.content)), kit.Rule())
 	v.console = container.NewBorder(
 		kit.Down(0, v.curves, kit.Inset(8, 14, 8, 14, bar), kit.Rule()),

@@ -13,7 +13,6 @@ import (
 // The bounds of the live plot.
 const (
 	plotSpan  = 5 * time.Minute
-	mostPlots = 6
 	plotsWide = 3
 )
 
@@ -25,13 +24,14 @@ type plots struct {
 	content *fyne.Container
 }
 
-func newPlots() *plots {
+// newPlots makes room for so many lines of three curves.
+func newPlots(lines int) *plots {
 	p := &plots{rest: kit.NewText("", kit.Caption)}
 	p.content = kit.Down(8)
-	for range mostPlots / plotsWide {
+	for range lines {
 		var line []fyne.CanvasObject
 		for range plotsWide {
-			plot := kit.NewPlot([]kit.Color{kit.Accent, kit.Good, kit.Warn, kit.Blocked, kit.Wait, kit.Bad}[len(p.all)])
+			plot := kit.NewPlot([]kit.Color{kit.Accent, kit.Good, kit.Warn, kit.Blocked, kit.Wait, kit.Bad}[len(p.all)%6])
 			p.all = append(p.all, plot)
 			line = append(line, plot)
 		}
@@ -74,8 +74,8 @@ func (p *plots) show(series []onboard.Series) {
 	for i, row := range p.rows {
 		row.Hidden = i*plotsWide >= len(series)
 	}
-	p.rest.Hidden = len(series) <= mostPlots
+	p.rest.Hidden = len(series) <= len(p.all)
 	if !p.rest.Hidden {
-		p.rest.Set("and " + words.Count(len(series)-mostPlots, "more value", "more values"))
+		p.rest.Set("and " + words.Count(len(series)-len(p.all), "more value", "more values"))
 	}
 }

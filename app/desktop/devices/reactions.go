@@ -22,14 +22,15 @@ type reactionsTab struct {
 	bar      *saveBar
 	list     *fyne.Container
 	general  *form.Problem
-	view     *container.Scroll
+	view     *fyne.Container
 	built    int
 	problems []*placed
 }
 
 func newReactions(d *detail) *reactionsTab {
 	v := &reactionsTab{draft: d.draft, bar: newSaveBar(d.draft), list: kit.Down(12), general: form.NewProblem(), built: -1}
-	v.view = container.NewVScroll(kit.Inset(14, 14, 14, 14, kit.Down(14, v.bar.content, v.general.Container, v.list)))
+	v.view = container.NewBorder(kit.Down(0, kit.Inset(10, 14, 10, 14, v.bar.content), kit.Rule()), nil, nil, nil,
+		container.NewVScroll(kit.Inset(14, 14, 14, 14, kit.Down(14, v.general.Container, v.list))))
 	return v
 }
 
@@ -151,16 +152,16 @@ func (v *reactionsTab) reaction(i int, r rules.Reaction) fyne.CanvasObject {
 	})
 	body := kit.Down(8,
 		container.NewBorder(nil, nil, nil, remove, kit.Across(0, kit.NewText(fmt.Sprintf("Reaction %d", i+1), kit.Strong))),
-		stated("When a message on", on, v.text("topic filter, such as orders/#", r.On, on, func(b *agent.Behaviour, text string) string {
+		stated("Message on", on, v.text("topic filter, such as orders/#", r.On, on, func(b *agent.Behaviour, text string) string {
 			of(b).On = strings.TrimSpace(text)
 			return ""
 		})),
-		stated("matches", when, v.text(`always; or text == "ON", json.led == "ON"`, r.When, when, func(b *agent.Behaviour, text string) string {
+		stated("Only if", when, v.text(`always; or text == "ON", json.led == "ON"`, r.When, when, func(b *agent.Behaviour, text string) string {
 			of(b).When = strings.TrimSpace(text)
 			return ""
 		})),
-		stated("wait", delay, form.Narrow(90, v.text("0s", wait(r.Wait, ""), delay, func(b *agent.Behaviour, text string) string { return duration(&of(b).Wait, text) }))),
-		stated("then remember", set, v.area("on = not on", max(1, min(len(r.Set), 3)), setLines(r.Set), set, func(b *agent.Behaviour, text string) (wrong string) {
+		stated("Waits", delay, form.Narrow(90, v.text("0s", wait(r.Wait, ""), delay, func(b *agent.Behaviour, text string) string { return duration(&of(b).Wait, text) }))),
+		stated("Remembers", set, v.area("on = not on", max(1, min(len(r.Set), 3)), setLines(r.Set), set, func(b *agent.Behaviour, text string) (wrong string) {
 			of(b).Set, wrong = readSet(text)
 			return wrong
 		})),
@@ -171,17 +172,17 @@ func (v *reactionsTab) reaction(i int, r rules.Reaction) fyne.CanvasObject {
 		qos.Set(int(min(r.Publish.QoS, 2)), qos.Options()...)
 		retain := form.NewSwitch("Retained", func(on bool) { v.edit(func(b *agent.Behaviour) { of(b).Publish.Retain = on }); v.update() })
 		retain.Set(r.Publish.Retain)
-		body.Add(stated("to the topic", topic, v.text("{device}/answers", r.Publish.Topic, topic, func(b *agent.Behaviour, text string) string {
+		body.Add(stated("To the topic", topic, v.text("{device}/answers", r.Publish.Topic, topic, func(b *agent.Behaviour, text string) string {
 			of(b).Publish.Topic = strings.TrimSpace(text)
 			return ""
 		})))
-		body.Add(stated("the payload", payload, v.text("{text}", r.Publish.Payload, payload, func(b *agent.Behaviour, text string) string {
+		body.Add(stated("The payload", payload, v.text("{text}", r.Publish.Payload, payload, func(b *agent.Behaviour, text string) string {
 			of(b).Publish.Payload = text
 			return ""
 		})))
 		body.Add(form.Row("", kit.Across(12, kit.Sized(92, 0, qos), retain), ""))
 	}
-	body.Add(form.Row("and then", form.Narrow(220, then), ""))
+	body.Add(form.Row("And then", form.Narrow(220, then), ""))
 	return kit.Panel(kit.Surface, kit.Line, 12, body)
 }
 

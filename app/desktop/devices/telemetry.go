@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
 
 	"gatehouse/app/desktop/devices/form"
 	"gatehouse/app/desktop/kit"
@@ -27,7 +29,8 @@ type telemetryTab struct {
 	chips   *fyne.Container
 	series  *fyne.Container
 	preview *preview
-	view    *container.Scroll
+	scroll  *container.Scroll
+	view    *fyne.Container
 
 	built    int // the draft's number for which the form was built
 	problems []*placed
@@ -57,13 +60,31 @@ func newTelemetry(d *detail) *telemetryTab {
 	})
 	v.bar = newSaveBar(d.draft)
 	v.preview = newPreview()
-	v.view = container.NewVScroll(kit.Inset(14, 14, 14, 14, kit.Down(14,
-		v.bar.content,
+	v.scroll = container.NewVScroll(kit.Inset(14, 14, 14, 14, kit.Down(14,
 		form.Row("Behaves as", kit.Down(4, form.Narrow(360, v.kind), v.about), ""),
 		form.Row("Time passes", kit.Across(8, kit.Sized(60, 0, v.pace), kit.NewText("times as fast, to see a day in minutes", kit.Quiet)), ""),
 		kit.Rule(),
-		v.chips, v.general.Container, v.series, v.preview.content)))
+		v.chips, v.general.Container, v.series)))
+	bar := kit.Down(0, kit.Inset(10, 14, 10, 14, v.bar.content), kit.Rule())
+	v.view = container.New(telemetryLayout{v.preview, layout.NewBorderLayout(bar, v.preview.content, nil, nil)}, v.scroll, bar, v.preview.content)
 	return v
+}
+
+// telemetryLayout gives the preview less to show where there is little room for the form.
+type telemetryLayout struct {
+	preview *preview
+	border  fyne.Layout
+}
+
+// MinSize implements fyne.Layout.
+func (l telemetryLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	return l.border.MinSize(objects)
+}
+
+// Layout implements fyne.Layout.
+func (l telemetryLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	l.preview.fit(size.Height)
+	l.border.Layout(objects, size)
 }
 
 func (v *telemetryTab) content() fyne.CanvasObject { return v.view }
@@ -439,6 +460,8 @@ type preview struct {
 	lines   []*previewLine
 	plots   *plots
 	content *fyne.Container
+	ready   int  // lines that have a message
+	low     bool // there is little room
 }
 
 type previewLine struct {
@@ -448,10 +471,13 @@ type previewLine struct {
 }
 
 // previewLines are how many messages are shown.
-const previewLines = 4
+const previewLines = 3
+
+// lowPlace is too low for all of the preview beside the form.
+const lowPlace = 560
 
 func newPreview() *preview {
-	p := &preview{title: kit.NewText("", kit.Strong), plots: newPlots()}
+	p := &preview{title: kit.NewText("", kit.Strong), plots: newPlots(1)}
 	list := kit.Down(4)
 	for range previewLines {
 		l := &previewLine{when: kit.NewText("", kit.Caption.Right()), topic: kit.NewText("", kit.Caption), payload: kit.NewText("", kit.Mono)}
@@ -459,27 +485,24 @@ func newPreview() *preview {
 		p.lines = append(p.lines, l)
 		list.Add(l.row)
 	}
-	p.content = kit.Panel(kit.Well, kit.Line, 12, kit.Down(8, p.title, list, p.plots.content))
+	p.content = container.NewStack(canvas.NewRectangle(kit.Surface), kit.Down(0, kit.Rule(), kit.Inset(10, 14, 10, 14, kit.Down(8, kit.Clipped(p.title), list, p.plots.content))))
 	return p
 }
 
 func (p *preview) show(b agent.Behaviour, report int, messages []telemetry.Message) {
 	toggle(p.content, len(b.Reports) > 0)
+	p.ready = 0
 	if report >= len(b.Reports) || len(messages) == 0 {
 		p.title.Set("The next messages are shown here as soon as everything is right.")
-		for _, l := range p.lines {
-			l.row.Hide()
-		}
 		p.plots.show(nil)
+		p.place()
 		return
 	}
 	r := b.Reports[report]
 	p.title.Set(fmt.Sprintf("The next messages, as they would be · QoS %d%s", r.QoS, map[bool]string{true: " · retained"}[r.Retain]))
-	for i, l := range p.lines {
-		if toggle(l.row, i < len(messages)); i >= len(messages) {
-			continue
-		}
-		m := messages[i]
+	p.ready = min(len(messages), len(p.lines))
+	for i, m := range messages[:p.ready] {
+		l := p.lines[i]
 		l.when.Set("in " + span(onboard.PreviewTime(r, i)))
 		if i == 0 {
 			l.when.Set("at once")
@@ -488,6 +511,27 @@ func (p *preview) show(b agent.Behaviour, report int, messages []telemetry.Messa
 		l.payload.Set(shownPayload(r.Format, m.Payload))
 	}
 	p.plots.show(curves(r, messages))
+	p.place()
+}
+
+// fit takes notice of how high the tab is.
+func (p *preview) fit(height float32) {
+	if low := height < lowPlace; low != p.low {
+		p.low = low
+		p.place()
+	}
+}
+
+// place shows as much as there is room for.
+func (p *preview) place() {
+	lines := p.ready
+	if p.low {
+		lines = min(lines, 1)
+	}
+	for i, l := range p.lines {
+		l.row.Hidden = i >= lines
+	}
+	p.plots.content.Hidden = p.low || p.ready == 0
 }
 
 // shownPayload is a payload on one line.

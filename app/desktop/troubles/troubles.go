@@ -74,7 +74,7 @@ var groups = []group{
 	{"Client", []*fault{
 		{
 			name:     "Ignored keepalive",
-			sentence: "It sends no ping, and believes that all were answered; the gateway closes after one and a half keepalives of silence.",
+			sentence: "It sends no ping, and believes that all were answered; the gateway closes the connection after one and a half times the keepalive without a packet.",
 			figure:   func(t onboard.Troubles) int { return yes(t.IgnoreKeepAlive) },
 			set:      func(t *onboard.Troubles, n int) { t.IgnoreKeepAlive = n > 0 },
 		}, {

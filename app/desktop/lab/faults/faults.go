@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
 
 	"gatehouse/app/desktop/kit"
 	"gatehouse/app/desktop/shell"
@@ -61,6 +62,8 @@ type View struct {
 	p       Params
 	list    *list
 	detail  *detail
+	full    *fyne.Container
+	empty   *fyne.Container // while there is nothing to make wrong
 	content fyne.CanvasObject
 
 	mu      sync.Mutex // guards what follows
@@ -161,7 +164,9 @@ func New(p Params) *View {
 	}
 	v := &View{p: p, chosen: everybody, changes: 1}
 	v.list, v.detail = newList(v), newDetail(v)
-	v.content = kit.Columns(kit.CardGap, []float32{480, 678}, v.list.content, v.detail.content)
+	v.full, v.empty = kit.Columns(kit.CardGap, []float32{480, 678}, v.list.content, v.detail.content), newEmpty(v)
+	v.empty.Hide()
+	v.content = container.NewStack(v.full, v.empty)
 	return v
 }
 
@@ -255,6 +260,8 @@ func fleetName(f registry.Fleet) string {
 
 func (v *View) apply(shot snapshot) {
 	v.shown = shot
+	none := len(shot.groups) == 1 && shot.groups[0].devices() == 0
+	v.empty.Hidden, v.full.Hidden = !none, none
 	v.list.show(shot)
 	v.detail.show(shot)
 	v.content.Refresh()

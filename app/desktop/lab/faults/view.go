@@ -16,14 +16,13 @@ import (
 type list struct {
 	view    *View
 	table   *kit.DataTable[group]
-	empty   fyne.CanvasObject
 	content fyne.CanvasObject
 }
 
 func newList(v *View) *list {
 	l := &list{view: v}
 	l.table = kit.NewDataTable(func(g group) string { return g.key },
-		kit.TextColumn("name", "For", 176, kit.Body, func(g group) string { return g.title }),
+		kit.TextColumn("name", "For", 132, kit.Body, func(g group) string { return g.title }),
 		kit.Column[group]{
 			ID: "connected", Label: "Connected", Width: 82, Align: fyne.TextAlignTrailing,
 			Text:   func(g group) string { return fmt.Sprint(g.connected()) },
@@ -44,13 +43,16 @@ func newList(v *View) *list {
 		})
 	l.table.Steady = true
 	l.table.OnSelect = func(g group) { v.choose(g.key); v.pull() }
-	l.empty = kit.Inset(24, 24, 24, 24, kit.Down(12,
+	l.content = kit.Card(1, l.table)
+	return l
+}
+
+// newEmpty says what to do while there is nothing to make wrong.
+func newEmpty(v *View) *fyne.Container {
+	return kit.Card(1, kit.Inset(24, 24, 24, 24, kit.Down(12,
 		kit.NewText("No virtual devices yet", kit.Title),
 		kit.NewProse(kit.Run{Text: "A virtual device is one that this computer plays. Add one, or let this computer play one of yours from its tab Connect; then everything can be made wrong with it here, while it is connected.", Type: kit.Quiet}),
-		kit.Across(8, kit.NewButton("Add a device", kit.Primary, func() { v.p.Shell.AddDevice() }), kit.NewButton("Go to Devices", kit.Secondary, func() { v.p.Shell.Go(shell.Devices, "") }))))
-	l.empty.Hide()
-	l.content = kit.Card(1, container.NewStack(l.table, l.empty))
-	return l
+		kit.Across(8, kit.NewButton("Add a device", kit.Primary, func() { v.p.Shell.AddDevice() }), kit.NewButton("Go to Devices", kit.Secondary, func() { v.p.Shell.Go(shell.Devices, "") })))))
 }
 
 // pull shows what has changed at once, rather than with the next tick.
@@ -80,9 +82,6 @@ func wrong(g group) string {
 }
 
 func (l *list) show(shot snapshot) {
-	none := len(shot.groups) == 1 && shot.groups[0].devices() == 0
-	l.empty.(*fyne.Container).Hidden = !none
-	l.table.Hidden = none
 	l.table.SetRows(shot.groups)
 	if chosen, ok := l.table.Selected(); !ok || chosen.key != shot.chosen.key {
 		l.table.Select(shot.chosen.key)
