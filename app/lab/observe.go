@@ -140,15 +140,13 @@ func (o *Observer) refused(a attempt.Attempt, s *seen) {
 		return
 	}
 	e := record.Event{At: a.At, Kind: record.Refused, Connection: a.ID, Code: max(int(a.Code), -1), Why: string(a.Cause)}
+	e.At = stepAt(a, attempt.Connect) // the verdict is recorded when the device may be trying again
 	e.WrongSecret = a.Cause == cause.WrongSecret
 	s.events = append(s.events, e)
 }
 
 func (o *Observer) connected(a attempt.Attempt, s *seen) {
-	e := record.Event{At: a.At, Kind: record.Connected, Connection: a.ID, Connect: o.connect(a)}
-	if i := slices.IndexFunc(a.Steps, func(step attempt.Step) bool { return step.Kind == attempt.Connack }); i >= 0 {
-		e.At = a.At.Add(a.Steps[i].Offset)
-	}
+	e := record.Event{At: stepAt(a, attempt.Session), Kind: record.Connected, Connection: a.ID, Connect: o.connect(a)}
 	if e.At.Before(o.From) {
 		e.At, e.Before = o.From, true
 	}
@@ -159,6 +157,16 @@ func (o *Observer) connected(a attempt.Attempt, s *seen) {
 		}
 	}
 	o.given = true
+}
+
+// stepAt is when an attempt came to a step.
+func stepAt(a attempt.Attempt, kind attempt.Kind) time.Time {
+	for _, s := range a.Steps {
+		if s.Kind == kind {
+			return a.At.Add(s.Offset)
+		}
+	}
+	return a.At
 }
 
 // connect is what the device said in CONNECT, as far as it was recorded.

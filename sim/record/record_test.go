@@ -167,6 +167,26 @@ func TestATapeEndsAtItsBoundsAndSaysSo(t *testing.T) {
 	assert.False(t, tape.Wait(after(Longest+1)))
 }
 
+func TestAnEndThatTheServerNoticesLateStandsBeforeTheNextAttempt(t *testing.T) {
+	tape := NewTape("x", sid, "lamp", noon)
+	c := &Connect{Protocol: "3.1.1"}
+	for _, e := range []Event{
+		{At: noon, Kind: Connected, Connection: 1, Connect: c},
+		{At: after(time.Second), Kind: Refused, Connection: 2, Code: 4},
+		{At: after(1010 * time.Millisecond), Kind: Connected, Connection: 3, Connect: c},
+		{At: after(1020 * time.Millisecond), Kind: Reset, Connection: 1},
+		{At: after(2 * time.Second), Kind: Refused, Connection: 4, Code: 4},
+		{At: after(3 * time.Second), Kind: Vanished, Connection: 3},
+	} {
+		tape.Add(e)
+	}
+	var got []string
+	for _, e := range tape.Recording(after(3 * time.Second)).Events {
+		got = append(got, fmt.Sprint(e.Kind, e.Connection))
+	}
+	assert.Equal(t, []string{"connected1", "reset1", "refused2", "connected3", "refused4", "vanished3"}, got)
+}
+
 func TestADevicesOwnSecretIsNeverKept(t *testing.T) {
 	const secret = "0123456789abcdefghijABCDEFGHIJ01"
 	tape := NewTape("x", sid, "lamp", noon, secret, "")

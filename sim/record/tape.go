@@ -94,10 +94,32 @@ func (t *Tape) Recording(now time.Time) Recording {
 	r := t.recording
 	r.Events, r.Notes = slices.Clone(r.Events), slices.Clone(r.Notes)
 	slices.SortStableFunc(r.Events, func(a, b Event) int { return a.At.Compare(b.At) })
+	settle(r.Events)
 	if now.After(r.Ended) && t.full == "" {
 		r.Ended = now
 	}
 	return r
+}
+
+// late is by how much a server may notice late that a connection is gone.
+const late = 250 * time.Millisecond
+
+// settle puts the end of a connection before the device's next attempt, when the server noticed it only then: a device has one connection at a time.
+func settle(events []Event) {
+	for i, e := range events {
+		if e.Kind != Vanished && e.Kind != Reset {
+			continue
+		}
+		j := i
+		for j > 0 && (events[j-1].Kind == Connected || events[j-1].Kind == Refused) && events[j-1].Connection > e.Connection && e.At.Sub(events[j-1].At) < late {
+			j--
+		}
+		if j < i {
+			e.At = events[j].At
+			copy(events[j+1:i+1], events[j:i])
+			events[j] = e
+		}
+	}
 }
 
 // Len is how many events there are.
