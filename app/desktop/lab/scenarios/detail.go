@@ -55,6 +55,7 @@ type detail struct {
 	number   int    // of the run
 	run      lab.Run
 	linked   [3]int // the run of which devices are named, how many, and whether it plays
+	upcoming string // the path of the step that is next, while none plays
 	followed string // the path of the step that was scrolled to
 }
 
@@ -79,9 +80,9 @@ func newDetail(v *View) *detail {
 	}
 	d.progress = kit.NewProgress(0)
 	d.steps = kit.NewDataTable(func(s lab.Step) string { return s.Path },
-		kit.Column[lab.Step]{ID: "outcome", Label: "", Width: 28, Create: func() fyne.CanvasObject { return kit.NewIcon("minus", kit.Muted, 13) }, Update: setOutcome},
+		kit.Column[lab.Step]{ID: "outcome", Label: "", Width: 28, Create: func() fyne.CanvasObject { return kit.NewIcon("minus", kit.Muted, 13) }, Update: d.setOutcome},
 		kit.TextColumn("title", "Step", 0, kit.Body, titleOf),
-		kit.TextColumn("took", "Took", 84, kit.Mono.Right(), tookOf),
+		kit.TextColumn("took", "Took", 84, kit.Mono.Right(), d.tookOf),
 	)
 	d.steps.Steady = true
 	d.head = kit.Down(12,
@@ -116,7 +117,7 @@ func sentence(s string) string {
 	return s
 }
 
-func tookOf(s lab.Step) string {
+func (d *detail) tookOf(s lab.Step) string {
 	switch s.Outcome {
 	case scenario.Held, scenario.Broken:
 		return took(s.Took)
@@ -125,7 +126,26 @@ func tookOf(s lab.Step) string {
 	case scenario.Skipped:
 		return "skipped"
 	}
+	if s.Path == d.upcoming {
+		return "next"
+	}
 	return ""
+}
+
+// upcoming is the step that a pause leads to; empty while one plays.
+func upcoming(run lab.Run) (path string) {
+	if !run.Playing || run.Stopping {
+		return ""
+	}
+	for _, s := range run.Steps {
+		switch {
+		case s.Outcome == scenario.Running:
+			return ""
+		case s.Outcome == "" && path == "":
+			path = s.Path
+		}
+	}
+	return path
 }
 
 // took is a time as people read it.
@@ -137,8 +157,11 @@ func took(d time.Duration) string {
 }
 
 // setOutcome draws how a step went; state is never told by colour alone.
-func setOutcome(cell fyne.CanvasObject, s lab.Step) {
+func (d *detail) setOutcome(cell fyne.CanvasObject, s lab.Step) {
 	icon, color := "minus", kit.Line
+	if s.Path == d.upcoming {
+		icon, color = "chevron", kit.Accent
+	}
 	switch s.Outcome {
 	case scenario.Held:
 		icon, color = "check", kit.Good
@@ -169,6 +192,7 @@ func (d *detail) show(shot snapshot) {
 		d.number = run.Number
 		d.followed = ""
 	}
+	d.upcoming = upcoming(run)
 	d.steps.SetRows(steps)
 	d.follow(run)
 	part := float32(0)

@@ -16,18 +16,20 @@ const mostMistakes = 20
 
 // list shows what is wrong with a file.
 func list(to *fyne.Container, o Offer) {
-	lines := strings.Split(strings.ReplaceAll(string(o.Content), "\r\n", "\n"), "\n")
+	lines := strings.Split(strings.TrimRight(strings.ReplaceAll(string(o.Content), "\r\n", "\n"), "\n"), "\n")
+	var last scenario.Mistake
 	for i, m := range o.Mistakes {
 		if i == mostMistakes {
 			to.Add(kit.Inset(0, 16, 0, 16, kit.NewText("And "+words.Grouped(len(o.Mistakes)-i)+" more.", kit.Quiet)))
 			return
 		}
-		to.Add(mistake(m, lines))
+		to.Add(mistake(m, lines, m.Line != last.Line || m.Column != last.Column))
+		last = m
 	}
 }
 
-// mistake is what is wrong, where, and the place in the file that it is about.
-func mistake(m scenario.Mistake, lines []string) fyne.CanvasObject {
+// mistake is what is wrong, where, and the place in the file that it is about, unless it stands above.
+func mistake(m scenario.Mistake, lines []string, anew bool) fyne.CanvasObject {
 	where := m.Path
 	if m.Line > 0 {
 		where = strings.TrimSuffix(fmt.Sprintf("Line %d, column %d · %s", m.Line, m.Column, m.Path), " · ")
@@ -37,7 +39,7 @@ func mistake(m scenario.Mistake, lines []string) fyne.CanvasObject {
 		said += ": " + m.Todo
 	}
 	box := kit.Down(4, kit.Across(6, kit.NewIcon("cross", kit.Bad, 12), kit.NewText(where, kit.CaptionBold.In(kit.Bad))), kit.NewProse(kit.Run{Text: said + ".", Type: kit.Body}))
-	if m.Line > 0 && m.Line <= len(lines) {
+	if anew && m.Line > 0 && m.Line <= len(lines) {
 		box.Add(kit.CodeBlock(excerpt(lines, m.Line, m.Column)))
 	}
 	return kit.Inset(0, 16, 0, 16, box)

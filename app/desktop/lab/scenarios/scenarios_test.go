@@ -213,6 +213,7 @@ func TestStepByStepAsksForTheNextOne(t *testing.T) {
 	require.Equal(t, lab.ByHand, s.runs.run.Pace)
 	s.runs.run.Awaiting = true
 	shelltest.Tick(s.view)
+	require.Contains(t, s.texts(), "Create lamp next")
 	shelltest.Press(t, s.view.Content(), "Next step")
 	require.Equal(t, []string{"pace", "start lamp", "next"}, s.runs.asked)
 }
