@@ -61,9 +61,9 @@ type BrokerState struct {
 	Running  bool
 	URL      string // where devices connect
 	Network  bool
-	Locked   bool // with user name and password
-	Since    time.Time
-	Clients  int // connected now
+	Locked   bool          // with user name and password
+	For      time.Duration // it has run, in whole seconds
+	Clients  int           // connected now
 	Received int64
 	Sent     int64
 	Retained int64 // messages that are kept for subscribers to come
@@ -160,7 +160,7 @@ func (b *Broker) State() BrokerState {
 	}
 	s := b.broker.Stats()
 	return BrokerState{
-		Running: true, URL: b.url(), Network: b.plan.Network, Locked: b.plan.Password != "", Since: b.since,
+		Running: true, URL: b.url(), Network: b.plan.Network, Locked: b.plan.Password != "", For: b.params.Now().Sub(b.since).Truncate(time.Second),
 		Clients: s.Clients, Received: s.Received, Sent: s.Sent, Retained: s.Retained, Filters: s.Filter,
 	}
 }
