@@ -46,7 +46,7 @@ func TestADeviceIsOnboardedRefusedAndLetInAgain(t *testing.T) {
 	w.Click("RailItem: Devices")
 	w.Click("Button: Connect")
 	mended := w.WaitCode(disabled, 0)
-	w.Click("Tabs: Connect")
+	w.Click("TabStrip: Connect")
 	w.Click("Button: Disconnect")
 	w.Click("Send a wrong secret on purpose")
 	w.Click("Button: Connect")

@@ -26,7 +26,7 @@ func TestEveryScreenShowsTheDemo(t *testing.T) {
 	w.WaitSaid("thermostat-7 is disabled")
 	w.Click("RailItem: Devices")
 	w.Click("lamp-kitchen")
-	w.Click("Tabs: Attempts")
+	w.Click("TabStrip: Attempts")
 	w.Click("RailItem: Sessions")
 	w.Click("meter-1")
 
