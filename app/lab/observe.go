@@ -296,7 +296,7 @@ func (o *Observer) ended(a attempt.Attempt, s *seen) {
 	switch a.End {
 	case cause.ClientDisconnect:
 		e.Kind = record.Disconnected
-	case cause.ClientClosed:
+	case cause.ClientClosed, cause.TakenOver: // taken over: it had gone without a word, which the gateway did not know before it came back
 		e.Kind = record.Vanished
 		if n := len(a.Steps); n > 0 && a.Steps[n-1].Fact("how") == "reset" {
 			e.Kind = record.Reset
