@@ -22,7 +22,9 @@ type detail struct {
 	group   *kit.Text
 	shows   *kit.Prose
 	passes  *kit.Prose
-	toggle  *kit.Button
+	start   *kit.Button
+	stop    *kit.Button
+	head    *fyne.Container
 	state   *kit.Text
 	address *fyne.Container // shown while it runs
 	url     *kit.Text
@@ -40,7 +42,8 @@ func newDetail(v *View) *detail {
 		view: v, title: kit.NewText("", kit.Type{Size: 18, Color: kit.Ink, Bold: true}), group: kit.NewText("", kit.Caption), shows: kit.NewProse(), passes: kit.NewProse(),
 		state: kit.NewText("", kit.Quiet), url: kit.NewText("", kit.Mono), try: kit.NewText("", kit.Mono.In(kit.Muted)), chips: map[int]*kit.Chip{},
 	}
-	d.toggle = kit.NewButton("Start", kit.Primary, func() { v.toggle(d.shown) })
+	d.start = kit.NewButton("Start", kit.Primary, func() { v.start(d.shown) })
+	d.stop = kit.NewButton("Stop", kit.Secondary, func() { v.stop(d.shown) })
 	copyURL := kit.NewButton("Copy", kit.Small, func() { v.p.Shell.Copy("address", d.shown.server.URL) })
 	copyTry := kit.NewButton("Copy", kit.Small, func() { v.p.Shell.Copy("command", d.try.String()) })
 	d.root = kit.NewButton("Save root.pem", kit.Small, func() { v.p.Shell.Save("root.pem", v.p.RootPEM()) })
@@ -50,8 +53,8 @@ func newDetail(v *View) *detail {
 		labelled("Try it with", container.NewBorder(nil, nil, nil, kit.Across(8, copyTry, d.root), kit.Inset(0, 10, 0, 0, kit.Clipped(d.try)))),
 	)
 	d.codes = kit.Down(8, labelled("Answer", d.newChips()), labelled("For", d.newDevice()))
-	head := container.NewBorder(nil, nil, kit.Across(10, d.title, d.group), kit.Across(10, d.state, d.toggle))
-	d.content = kit.Card(16, kit.Down(10, head, kit.Down(4, d.shows, d.passes), d.codes, d.address))
+	d.head = container.NewBorder(nil, nil, kit.Across(10, d.title, d.group), kit.Across(10, d.state, d.start, d.stop))
+	d.content = kit.Card(16, kit.Down(10, d.head, kit.Down(4, d.shows, d.passes), d.codes, d.address))
 	return d
 }
 
@@ -88,15 +91,9 @@ func (d *detail) show(shot snapshot) {
 	d.group.Set(r.group)
 	d.shows.Set(kit.Run{Text: r.shows, Type: kit.Body})
 	d.passes.Set(kit.Run{Text: r.passes, Type: kit.Quiet})
-	label := r.does()
-	if r.busy != "" {
-		label = r.busy
-		d.toggle.Disable()
-	} else {
-		d.toggle.Enable()
-	}
-	d.toggle.SetLabel(label)
+	d.start.Hidden, d.stop.Hidden = r.on || r.busy != "", !r.on || r.busy != ""
 	d.state.Set(state(r))
+	d.head.Refresh()
 	d.address.Hidden = !r.on
 	if r.on {
 		d.url.Set(r.server.URL)
@@ -117,6 +114,9 @@ func (d *detail) show(shot snapshot) {
 
 // state says whether a server runs.
 func state(r row) string {
+	if r.busy != "" {
+		return r.busy
+	}
 	if !r.on {
 		return "Not running"
 	}
@@ -135,5 +135,3 @@ func command(address string) string {
 	}
 	return "mosquitto_pub -h " + u.Hostname() + " -p " + u.Port() + " --cafile root.pem -t test -m hello"
 }
-
-func plural(n int) string { return words.Grouped(n) }

@@ -7,6 +7,7 @@ import (
 	"fyne.io/fyne/v2/container"
 
 	"gatehouse/app/desktop/kit"
+	"gatehouse/app/words"
 )
 
 // list is the left side: all wrong servers.
@@ -113,11 +114,9 @@ func (l *list) show(shot snapshot) {
 		l.table.Select(string(shot.chosen.kind))
 	}
 	l.all.Hidden = shot.running == 0
-	text := "None runs. Start one, and let your device connect to it."
-	if shot.running == 1 {
-		text = "1 runs. Each stops by itself after an hour."
-	} else if shot.running > 1 {
-		text = plural(shot.running) + " run. Each stops by itself after an hour."
+	text := "None is running. Start one, and let your device connect to it."
+	if shot.running > 0 {
+		text = words.Grouped(shot.running) + " running. Each stops by itself after an hour."
 	}
 	l.count.Set(text)
 }

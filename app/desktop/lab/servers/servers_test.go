@@ -121,7 +121,7 @@ func TestAServerIsStartedOffTheUIAndItsAddressIsThereToCopy(t *testing.T) {
 	shelltest.Tick(s.view)
 	require.Contains(t, s.texts(), "mqtts://localhost:40001")
 	require.Contains(t, s.texts(), "mosquitto_pub -h localhost -p 40001 --cafile root.pem")
-	require.Contains(t, s.texts(), "1 runs.")
+	require.Contains(t, s.texts(), "1 running.")
 	s.view.detail.content.Refresh()
 	copies := shelltest.Buttons(s.view.detail.content, "Copy")
 	require.Len(t, copies, 2)
@@ -155,11 +155,11 @@ func TestEachServerIsSwitchedInTheListAndAllAreStoppedAtOnce(t *testing.T) {
 		}
 		shelltest.Tick(s.view)
 	}
-	require.Contains(t, s.texts(), "2 run.")
+	require.Contains(t, s.texts(), "2 running.")
 	shelltest.Press(t, s.view.list.content, "Stop all")
 	shelltest.Tick(s.view)
 	require.Empty(t, s.lab.servers)
-	require.Contains(t, s.texts(), "None runs")
+	require.Contains(t, s.texts(), "None is running")
 }
 
 func TestReturnCodesAreChosenForADeviceWhileTheirServerKeepsItsAddress(t *testing.T) {
