@@ -49,8 +49,8 @@ func newDetail(v *View) *detail {
 	d.root = kit.NewButton("Save root.pem", kit.Small, func() { v.p.Shell.Save("root.pem", v.p.RootPEM()) })
 	d.root.Hidden = v.p.RootPEM == nil
 	d.address = kit.Down(8,
-		labelled("Address", kit.Across(10, d.url, copyURL)),
-		labelled("Try it with", container.NewBorder(nil, nil, nil, kit.Across(8, copyTry, d.root), kit.Inset(0, 10, 0, 0, kit.Clipped(d.try)))),
+		labelled("Address", kit.Across(10, d.url, copyURL, d.root)),
+		labelled("Try it with", container.NewBorder(nil, nil, nil, kit.Across(0, copyTry), kit.Inset(0, 10, 0, 0, kit.Clipped(d.try)))),
 	)
 	d.codes = kit.Down(8, labelled("Answer", d.newChips()), labelled("For", d.newDevice()))
 	d.head = container.NewBorder(nil, nil, kit.Across(10, d.title, d.group), kit.Across(10, d.state, d.start, d.stop))

@@ -32,6 +32,8 @@ type results struct {
 	attempt *kit.Link
 	peer    *kit.Link
 	chosen  string // the key of the chosen result
+	picked  bool   // by the user; until then the newest is
+	marks   bool   // the table is being told the choice
 	all     []lab.Result
 }
 
@@ -54,7 +56,11 @@ func newResults(v *View) *results {
 		kit.TextColumn("at", "Last", 72, kit.Mono.In(kit.Muted).Right(), func(r lab.Result) string { return r.At.Local().Format("15:04:05") }),
 	)
 	t.table.Steady = true
-	t.table.OnSelect = func(r lab.Result) { t.chosen = keyOf(r); t.explain(r) }
+	t.table.OnSelect = func(r lab.Result) {
+		t.chosen = keyOf(r)
+		t.picked = t.picked || !t.marks
+		t.explain(r)
+	}
 	t.table.OnOpen = func(r lab.Result) { v.p.Shell.Go(shell.Attempts, shell.AttemptKey(r.Attempt)) }
 	t.table.Menu = t.menu
 
@@ -116,14 +122,28 @@ func (t *results) show(shot snapshot) {
 	if !t.empty.Hidden {
 		t.nothing.Set(kit.Run{Text: t.advice(shot), Type: kit.Quiet})
 	}
-	found := false
-	for _, r := range shot.results {
-		if keyOf(r) == t.chosen {
-			found = true
-			t.explain(r)
-		}
+	t.choose(shot.results)
+}
+
+// choose keeps the user's choice, and until there is one the newest result.
+func (t *results) choose(all []lab.Result) {
+	if !t.picked && len(all) > 0 {
+		t.chosen = keyOf(all[0])
 	}
-	if !found && t.foot.Visible() {
+	for _, r := range all {
+		if keyOf(r) != t.chosen {
+			continue
+		}
+		if now, ok := t.table.Selected(); !ok || keyOf(now) != t.chosen {
+			t.marks = true
+			t.table.Select(t.chosen)
+			t.marks = false
+		}
+		t.explain(r)
+		return
+	}
+	t.picked = false
+	if t.foot.Visible() {
 		t.foot.Hide()
 		t.body.Refresh()
 	}

@@ -191,11 +191,13 @@ func TestADeviceThatFailsTheLessonIsNamedWithLinks(t *testing.T) {
 		lab.Result{Name: "sensor", Peer: "127.0.0.1:1", Kind: "half_open", Outcome: lab.Passed, At: noon, Attempt: 16, Attempts: 2})
 	require.Contains(t, s.texts(), "This device does not validate the server certificate.")
 	require.Contains(t, s.texts(), "Passed")
-	s.view.results.table.OnSelect(s.lab.results[0])
 	for _, link := range []*kit.Link{s.view.results.device, s.view.results.attempt, s.view.results.peer} {
 		link.Tapped(nil)
 	}
 	require.Equal(t, [][2]string{{"devices", lampSID}, {"attempts", "17"}, {"attempts", "from:192.168.1.7"}}, s.shell.Gone)
+	s.view.results.table.Select(keyOf(s.lab.results[1]))
+	s.met(append([]lab.Result{{Name: "door", Peer: "127.0.0.1:2", Kind: expired, Outcome: lab.Passed, At: noon, Attempt: 18, Attempts: 1}}, s.lab.results...)...)
+	require.Equal(t, "sensor", s.view.results.device.String(), "the user's choice stays")
 	shelltest.PressChip(t, s.view.results.content, "This server")
 	shelltest.Tick(s.view)
 	require.NotContains(t, shelltest.Texts(s.view.results.table), "sensor")
