@@ -24,9 +24,11 @@ func (p *program) labTabs(at *adapter) []screen.Tab {
 		{ID: "servers", Label: "Wrong servers", Part: servers.New(servers.Params{
 			Shell: p.frame, Lab: p.gateway.Lab(), Devices: p.gateway.Registry().Devices, Pick: p.frame.Pick, RootPEM: p.gateway.RootPEM,
 		})},
+		{ID: "fleet", Label: "Fleet", Part: p.fleetTab()},
 		{ID: "faults", Label: "Faults", Part: faults.New(faults.Params{
 			Shell: p.frame, Bench: p.bench, Registry: p.gateway.Registry(), Generated: p.generatedFleets,
 		})},
+		{ID: "ordinary", Label: "Ordinary broker", Part: p.ordinaryTab()},
 	}
 }
 
