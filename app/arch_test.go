@@ -146,6 +146,18 @@ func TestScreensDoNotKnowEachOther(t *testing.T) {
 	}
 }
 
+// The Lab knows its tabs by what every tab does, and a tab knows no other.
+func TestTabsOfTheLabDoNotKnowEachOther(t *testing.T) {
+	screen := windowRoot + "/lab"
+	for _, p := range list(t, "migrated_fynedo", "./app/desktop/lab/...") {
+		for _, dep := range p.Deps {
+			if within(dep, screen) && dep != p.ImportPath {
+				t.Errorf("%s depends on %s", p.ImportPath, dep)
+			}
+		}
+	}
+}
+
 func TestTheHeadlessProgramHoldsNothingOfTheWindow(t *testing.T) {
 	for _, p := range list(t, "headless", "./app") {
 		for _, dep := range p.Deps {
