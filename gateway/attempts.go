@@ -47,7 +47,7 @@ func (g *Gateway) ClearAttempts() error {
 
 // ownAPI is the HTTP API that is ours alone: that of the attempts, and what the other one answers below the same segment.
 func (g *Gateway) ownAPI(other http.Handler) http.Handler {
-	own := attempts.New(attempts.Params{Attempts: g.attempts, Findings: g.findings, Diagnose: g.diagnose, Logger: g.config.Logger})
+	own := attempts.New(attempts.Params{Attempts: g.attempts, Findings: g.findings, Diagnose: g.diagnose, Tracing: g.tracing(), Logger: g.config.Logger})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if attempts.Serves(r.URL.EscapedPath()) {
 			own.ServeHTTP(w, r)

@@ -17,6 +17,7 @@ import (
 
 type simCommands struct {
 	Run    simRun    `cmd:"" help:"Play a scenario; it holds when every expectation did."`
+	Record simRecord `cmd:"" help:"Record what a device does as a scenario."`
 	List   simList   `cmd:"" help:"List the scenarios that come with the program."`
 	Show   simShow   `cmd:"" help:"Print one of them, as a beginning for your own."`
 	Fleet  simFleet  `cmd:"" help:"Run many devices of one kind."`

@@ -68,6 +68,9 @@ func (o *Observer) Since(now time.Time) time.Time {
 	return since
 }
 
+// Over reports whether nothing more is to come of an attempt.
+func (o *Observer) Over(id uint64) bool { return o.seen[id] != nil && o.seen[id].over }
+
 // Take reads attempts of the device, each with its packets, in any order, and reports whether there is room for more.
 // An attempt may come again with what has been added to it.
 func (o *Observer) Take(attempts []attempt.Attempt, now time.Time) (more bool) {

@@ -1,5 +1,5 @@
 // Package attempts serves the record of connection attempts below /gatehouse/v1: those that match, one with everything, and
-// what they show together. It is our own and not the original's; it reads and changes nothing.
+// what they show together. It is our own and not the original's; all that it changes is which devices are traced.
 package attempts
 
 import (
@@ -32,6 +32,7 @@ type Params struct {
 	Findings *finding.Log
 	// Diagnose is what else the gateway makes of an attempt, as names and values that can be written as JSON; nil: nothing.
 	Diagnose func(attempt.Attempt) map[string]any
+	Tracing  *Tracing     // nil: no device can be traced
 	Logger   *slog.Logger // told of errors that nobody foresaw; nil: discards
 }
 
@@ -45,6 +46,7 @@ func New(p Params) http.Handler {
 	t.Handle("GET", Base+"/Attempts/{id}", a.one(func(found attempt.Attempt) any { return found }))
 	t.Handle("GET", Base+"/Attempts/{id}/Diagnosis", a.one(a.diagnosis))
 	t.Handle("GET", Base+"/Findings", a.findings)
+	a.handleTraces(t)
 	return t
 }
 
@@ -52,7 +54,7 @@ func New(p Params) http.Handler {
 func Serves(path string) bool {
 	rest, found := strings.CutPrefix(path, Base+"/")
 	first, _, _ := strings.Cut(rest, "/")
-	return found && (first == "Attempts" || first == "Findings")
+	return found && (first == "Attempts" || first == "Findings" || first == "Traces")
 }
 
 type page struct {
