@@ -8,6 +8,7 @@ package frame
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -291,10 +292,23 @@ func (f *Frame) SetPresenter(on bool) {
 	f.build()
 }
 
+// look dresses the application. The toolkit tells only what is in the window of another theme, so all screens are put
+// there for that moment.
 func (f *Frame) look() {
-	if f.p.Look != nil {
-		f.p.Look(f.theme, f.presenter)
+	if f.p.Look == nil {
+		return
 	}
+	shown := f.stage.Objects
+	all := slices.Clone(shown)
+	for _, p := range f.places {
+		if c := p.content(); !slices.Contains(shown, c) {
+			all = append(all, c)
+		}
+	}
+	f.stage.Objects = all
+	f.p.Look(f.theme, f.presenter)
+	f.stage.Objects = shown
+	f.stage.Refresh()
 }
 
 // Close ends what runs in the background; the window is closing. It does not wait: see Wait.

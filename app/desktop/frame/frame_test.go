@@ -470,3 +470,12 @@ func TestPresentingDrawsAsLargeAsTheWindowHasRoomFor(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryScreenIsInTheWindowWhileTheThemeChanges(t *testing.T) {
+	s := newStage(t, state.State{})
+	told := 0
+	s.frame.p.Look = func(state.Theme, bool) { told = len(s.frame.stage.Objects) }
+	s.frame.SetTheme(state.Light)
+	require.Equal(t, 2, told, "a screen that is not shown keeps the colours of before")
+	require.Len(t, s.frame.stage.Objects, 1)
+}
