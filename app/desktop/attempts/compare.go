@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
@@ -119,10 +120,14 @@ func wrapped(value string) string {
 	if value == "" {
 		return "—"
 	}
-	const longest = 16
+	const longest, part = 16, 8
 	var out []string
 	for _, word := range strings.Fields(value) {
-		for letters := range slices.Chunk([]rune(word), longest) {
+		if utf8.RuneCountInString(word) <= longest {
+			out = append(out, word)
+			continue
+		}
+		for letters := range slices.Chunk([]rune(word), part) {
 			out = append(out, string(letters))
 		}
 	}

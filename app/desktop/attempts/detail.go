@@ -146,7 +146,7 @@ func newDetail(s *Screen) *detail {
 	d.scroll = container.NewVScroll(kit.Inset(8, 8, 8, 0, d.column))
 	d.compare, d.packets, d.raw = newComparison(d), newPackets(d), newRaw(d)
 	d.head = container.New(headLayout{d.took, d.unfold}, d.tabs, container.NewClip(d.took), container.NewClip(d.unfold))
-	d.body = container.NewBorder(kit.Down(6, d.verdict, d.head), nil, nil, nil,
+	d.body = kit.Above(0, kit.Down(6, d.verdict, d.head),
 		container.NewStack(d.scroll, d.compare.content, d.packets.content, d.raw.content))
 	d.tall = true
 	d.body.Hide()

@@ -94,7 +94,7 @@ func TestPresentedAndEnrolledMarkWhatDiffers(t *testing.T) {
 	s.choose()
 	s.screen.detail.tabs.Choose(tabCompare)
 	s.tick()
-	for _, want := range []string{"SHA-256", "differs", "abababababababab", "cdcdcdcdcdcdcdcd", "same", "CY77…77"} {
+	for _, want := range []string{"SHA-256", "differs", "abababab abababab", "cdcdcdcd cdcdcdcd", "same", "CY77…77"} {
 		require.Contains(t, s.said(), want)
 	}
 	shelltest.Buttons(s.screen.detail.content, "Copy")[0].Tapped(nil)
