@@ -14,6 +14,7 @@ import (
 	"gatehouse/app/onboard/onboardtest"
 	"gatehouse/gateway/attempt"
 	"gatehouse/gateway/registry"
+	"gatehouse/sim"
 	"gatehouse/sim/agent"
 	"gatehouse/sim/faults"
 	"gatehouse/sim/simtest"
@@ -166,6 +167,54 @@ func TestTroublesCountForTheConnectionThatThereIs(t *testing.T) {
 	assert.False(t, w.bench.Troubles(device.SID).Any())
 	require.NoError(t, w.bench.Break(t.Context(), device.SID, faults.QoS3))
 	simtest.Eventually(t, "the gateway closes", func() bool { return !w.bench.Connected(device.SID) })
+}
+
+func TestEveryPacketOutOfTheSpecificationEndsTheConnection(t *testing.T) {
+	w, device := settled(t)
+	for _, packet := range faults.Invalids() {
+		require.True(t, w.bench.Connect(t.Context(), device.SID, w.bench.Setup(device.SID).Options).Accepted())
+		require.NoError(t, w.bench.Break(t.Context(), device.SID, packet))
+		simtest.Eventually(t, "the gateway closes after "+string(packet), func() bool { return !w.bench.Connected(device.SID) })
+		player, _ := w.bench.Player(device.SID)
+		assert.Equal(t, sim.EndByServer, player.State().End, packet)
+	}
+	require.ErrorIs(t, w.bench.Break(t.Context(), device.SID, faults.QoS3), sim.ErrNotConnected)
+}
+
+func TestAMessageWhosePUBACKWasDroppedComesAgainAsADuplicate(t *testing.T) {
+	w, device := settled(t)
+	o := w.bench.Setup(device.SID).Options
+	require.True(t, w.bench.Connect(t.Context(), device.SID, o).Accepted())
+	player, _ := w.bench.Player(device.SID)
+	_, err := player.Subscribe(t.Context(), "a", 1)
+	require.NoError(t, err)
+	require.NoError(t, w.bench.Trouble(device.SID, onboard.Troubles{DropAcks: 1}))
+	require.NoError(t, player.Publish(t.Context(), "a", []byte("once"), 1, false))
+	got := func(what string) (n int) {
+		for _, e := range player.Console(0) {
+			if !e.Outbound && e.Type == "PUBLISH" && strings.Contains(e.Summary, what) {
+				n++
+			}
+		}
+		return n
+	}
+	simtest.Eventually(t, "its acknowledgement is dropped", func() bool { return got("a") == 1 && w.bench.Troubles(device.SID).DropAcks == 0 })
+	w.bench.Reset(device.SID)
+	simtest.Eventually(t, "it is gone", func() bool { return !w.bench.Connected(device.SID) })
+	require.True(t, w.bench.Connect(t.Context(), device.SID, o).Accepted())
+	simtest.Eventually(t, "it comes again", func() bool { return got("dup") == 1 })
+}
+
+func TestTheGatewayEndsAConnectionWhoseKeepaliveIsIgnored(t *testing.T) {
+	w, device := settled(t)
+	o := w.bench.Setup(device.SID).Options
+	o.KeepAlive = time.Second
+	require.NoError(t, w.bench.Trouble(device.SID, onboard.Troubles{IgnoreKeepAlive: true}))
+	require.True(t, w.bench.Connect(t.Context(), device.SID, o).Accepted())
+	player, _ := w.bench.Player(device.SID)
+	simtest.Eventually(t, "the gateway closes", func() bool { return !w.bench.Connected(device.SID) })
+	assert.Equal(t, sim.EndByServer, player.State().End)
+	assert.Greater(t, player.State().EndedAt.Sub(w.Attempts().Query(attempt.Filter{DeviceSID: device.SID}).Attempts[0].At), time.Second)
 }
 
 func TestAStormOnADeviceThatIsDrivenByHandEndsWithTheSwitch(t *testing.T) {

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// conn is a connection over the network of its Switches. While that is good it costs a lock per call, and no goroutine.
+// conn is a connection over the network of its Switches. While that is good it costs a lock per call, and no goroutine;
+// once what arrives is delayed, it has one that reads ahead.
 type conn struct {
 	net.Conn
 	switches *Switches
@@ -24,9 +25,17 @@ type conn struct {
 	failed  error         // of a write that was done later
 	room    chan struct{} // closed when bytes has fallen; nil: nobody waits
 	last    time.Time     // when the last of held is due
+
+	inMu    sync.Mutex
+	ahead   bool      // somebody reads ahead
+	arrived []segment // read ahead, in order
+	inBytes int
+	inErr   error         // how reading ended
+	inRoom  chan struct{} // closed when inBytes has fallen; nil: nobody waits
+	news    chan struct{} // closed when something has arrived, or reading has ended; nil: nobody waits
 }
 
-// segment is a piece of what was written, and when it arrives.
+// segment is a piece of what was sent, and when it arrives.
 type segment struct {
 	bytes []byte
 	due   time.Time
@@ -53,6 +62,8 @@ func (c *conn) Close() error {
 func (c *conn) stop() {
 	c.once.Do(func() {
 		close(c.done)
+		c.readDeadline.set(time.Time{})
+		c.writeDeadline.set(time.Time{})
 		c.switches.mu.Lock()
 		delete(c.switches.conns, c)
 		c.switches.mu.Unlock()
@@ -67,7 +78,7 @@ func (c *conn) Write(b []byte) (int, error) {
 		defer c.mu.Unlock()
 		return 0, c.failed
 	}
-	direct := !c.pumping && n.Latency == 0 && n.Jitter == 0 && n.BytesPerSecond == 0 && !n.HalfOpen
+	direct := !c.pumping && !n.delays() && n.BytesPerSecond == 0 && !n.HalfOpen
 	if direct {
 		c.mu.Unlock()
 		return c.inPieces(b, n.Fragment)
@@ -83,10 +94,7 @@ func (c *conn) Write(b []byte) (int, error) {
 		}
 		c.mu.Lock()
 	}
-	due := time.Now().Add(n.Latency)
-	if n.Jitter > 0 {
-		due = due.Add(rand.N(n.Jitter)) //nolint:gosec // a delay
-	}
+	due := time.Now().Add(n.delay())
 	if due.Before(c.last) {
 		due = c.last
 	}
@@ -164,7 +172,7 @@ func (c *conn) carry(s segment) (Network, bool) {
 	for {
 		n, changed := c.switches.look()
 		due := s.due
-		if n.Latency == 0 && n.Jitter == 0 {
+		if !n.delays() {
 			due = began
 		}
 		if n.BytesPerSecond > 0 {
@@ -238,20 +246,24 @@ func (c *conn) Read(b []byte) (int, error) {
 	if err := c.whileOpen(); err != nil {
 		return 0, err
 	}
-	if rate := c.switches.Network().readRate(); rate > 0 {
+	n := c.switches.Network()
+	rate := n.readRate()
+	if rate > 0 {
 		b = b[:min(len(b), max(1, rate/8))] // an eighth of a second at a time
 	}
-	read, err := c.Conn.Read(b)
+	if n.delays() {
+		c.readAhead()
+	}
+	read, late, err := c.take(b)
 	if read == 0 {
 		return read, err
 	}
-	n := c.switches.Network() // it may have changed while nothing came
-	rate := n.readRate()
-	wait := n.Latency
-	if n.Jitter > 0 {
-		wait += rand.N(n.Jitter) //nolint:gosec // a delay
+	n = c.switches.Network() // it may have changed while nothing came
+	wait := time.Duration(0)
+	if late { // it came past the one who reads ahead
+		wait = n.delay()
 	}
-	if rate > 0 {
+	if rate = n.readRate(); rate > 0 {
 		wait += timeFor(read, rate)
 	}
 	if wait > 0 {
@@ -264,6 +276,155 @@ func (c *conn) Read(b []byte) (int, error) {
 		return 0, closed
 	}
 	return read, err
+}
+
+// take reads from what was read ahead, once that is due, or else from the connection. late: nothing has delayed it yet.
+func (c *conn) take(b []byte) (read int, late bool, err error) {
+	for {
+		c.inMu.Lock()
+		switch {
+		case !c.ahead:
+			c.inMu.Unlock()
+			read, err = c.Conn.Read(b)
+			return read, true, err
+		case len(c.arrived) == 0 && c.inErr != nil:
+			defer c.inMu.Unlock()
+			return 0, false, c.inErr
+		}
+		if c.news == nil {
+			c.news = make(chan struct{})
+		}
+		news, due := (<-chan struct{})(c.news), time.Time{}
+		if len(c.arrived) > 0 {
+			if due = c.arrived[0].due; !time.Now().Before(due) || !c.switches.Network().delays() {
+				defer c.inMu.Unlock()
+				return c.takeFirst(b), false, nil
+			}
+		}
+		c.inMu.Unlock()
+		if err := c.until(due, news); err != nil {
+			return 0, false, err
+		}
+	}
+}
+
+// takeFirst takes from the first piece that has arrived; inMu is held.
+func (c *conn) takeFirst(b []byte) int {
+	first := &c.arrived[0]
+	n := copy(b, first.bytes)
+	first.bytes = first.bytes[n:]
+	if len(first.bytes) == 0 {
+		*first = segment{}
+		c.arrived = c.arrived[1:]
+	}
+	c.inBytes -= n
+	if c.inRoom != nil {
+		close(c.inRoom)
+		c.inRoom = nil
+	}
+	return n
+}
+
+// until waits for news, for a moment (none when it is zero), or for the network to change; within the read deadline.
+func (c *conn) until(due time.Time, news <-chan struct{}) error {
+	var moment <-chan time.Time
+	if !due.IsZero() {
+		t := time.NewTimer(time.Until(due))
+		defer t.Stop()
+		moment = t.C
+	}
+	_, changed := c.switches.look()
+	expired, moved := c.readDeadline.look()
+	select {
+	case <-news:
+	case <-moment:
+	case <-changed:
+	case <-moved:
+	case <-c.done:
+		return net.ErrClosed
+	case <-expired:
+		return os.ErrDeadlineExceeded
+	}
+	return nil
+}
+
+// readAhead begins to read ahead, for as long as the connection lasts: what arrives is to be delayed by the same time, not each piece by that of the one before
+// it as well.
+func (c *conn) readAhead() {
+	c.inMu.Lock()
+	defer c.inMu.Unlock()
+	if c.ahead {
+		return
+	}
+	c.ahead = true
+	_ = c.Conn.SetReadDeadline(time.Time{}) // it is kept by whoever takes
+	go c.fetch()
+}
+
+// aheadBytes bounds what is read ahead.
+const aheadBytes = 256 << 10
+
+// fetch reads ahead until the connection ends. A device that takes slowly is left the pipe to the server full.
+func (c *conn) fetch() {
+	buffer := make([]byte, 4096)
+	var last time.Time
+	for {
+		n := c.switches.Network()
+		room := aheadBytes
+		if rate := n.readRate(); rate > 0 {
+			room = max(1, rate/8)
+		}
+		c.inMu.Lock()
+		if c.inBytes >= room {
+			if c.inRoom == nil {
+				c.inRoom = make(chan struct{})
+			}
+			wait := c.inRoom
+			c.inMu.Unlock()
+			_, changed := c.switches.look()
+			select {
+			case <-wait:
+			case <-changed:
+			case <-c.done:
+				return
+			}
+			continue
+		}
+		room -= c.inBytes
+		c.inMu.Unlock()
+		read, err := c.Conn.Read(buffer[:min(len(buffer), room)])
+		due := time.Now().Add(c.switches.Network().delay())
+		if due.Before(last) {
+			due = last
+		}
+		last = due
+		c.inMu.Lock()
+		if read > 0 {
+			c.arrived = append(c.arrived, segment{append([]byte(nil), buffer[:read]...), due})
+			c.inBytes += read
+		}
+		c.inErr = err
+		if c.news != nil {
+			close(c.news)
+			c.news = nil
+		}
+		c.inMu.Unlock()
+		if err != nil {
+			return
+		}
+	}
+}
+
+// delays reports whether what is sent takes time to arrive.
+func (n Network) delays() bool { return n.Latency > 0 || n.Jitter > 0 }
+
+// delay is how long one piece takes.
+func (n Network) delay() time.Duration {
+	d := n.Latency
+	if n.Jitter > 0 {
+		d += rand.N(n.Jitter) //nolint:gosec // a delay
+	}
+	return d
 }
 
 // readRate is how many bytes a second the device takes at most; 0: any.
@@ -298,6 +459,11 @@ func (c *conn) SetDeadline(t time.Time) error {
 // SetReadDeadline holds for what waits here as well.
 func (c *conn) SetReadDeadline(t time.Time) error {
 	c.readDeadline.set(t)
+	c.inMu.Lock()
+	defer c.inMu.Unlock()
+	if c.ahead {
+		return nil
+	}
 	return c.Conn.SetReadDeadline(t)
 }
 
@@ -312,13 +478,13 @@ func (c *conn) SetWriteDeadline(t time.Time) error {
 	return c.Conn.SetWriteDeadline(t)
 }
 
-// deadline can be waited for and moved meanwhile.
+// deadline can be waited for and moved meanwhile. It costs a timer only while somebody waits for it.
 type deadline struct {
 	mu      sync.Mutex
 	at      time.Time
 	timer   *time.Timer
-	expired chan struct{} // closed at the deadline
-	changed chan struct{} // closed when it is moved
+	expired chan struct{} // closed at the deadline; nil: nobody has waited for this one
+	changed chan struct{} // closed when it is moved; nil: nobody waits
 }
 
 func (d *deadline) set(t time.Time) {
@@ -333,16 +499,6 @@ func (d *deadline) set(t time.Time) {
 		d.changed = nil
 	}
 	d.at, d.expired = t, nil
-	if t.IsZero() {
-		return
-	}
-	expired := make(chan struct{})
-	d.expired = expired
-	if left := time.Until(t); left <= 0 {
-		close(expired)
-	} else {
-		d.timer = time.AfterFunc(left, func() { close(expired) })
-	}
 }
 
 func (d *deadline) time() time.Time {
@@ -356,6 +512,15 @@ func (d *deadline) look() (expired, changed <-chan struct{}) {
 	defer d.mu.Unlock()
 	if d.changed == nil {
 		d.changed = make(chan struct{})
+	}
+	if d.expired == nil && !d.at.IsZero() {
+		over := make(chan struct{})
+		d.expired = over
+		if left := time.Until(d.at); left <= 0 {
+			close(over)
+		} else {
+			d.timer = time.AfterFunc(left, func() { close(over) })
+		}
 	}
 	return d.expired, d.changed
 }

@@ -110,6 +110,104 @@ func TestJitterKeepsTheOrderOfBytes(t *testing.T) {
 	assert.Equal(t, want, got)
 }
 
+func TestWhatArrivesIsLaterByTheLatencyAndNotByMore(t *testing.T) {
+	var s Switches
+	device, server := pair(t, &s)
+	s.SetNetwork(Network{Latency: 200 * time.Millisecond})
+	arrived := make(chan time.Duration, 5)
+	began := time.Now()
+	go func() {
+		b := make([]byte, 1)
+		for range 5 {
+			if _, err := device.Read(b); err != nil {
+				return
+			}
+			arrived <- time.Since(began)
+		}
+	}()
+	for range 5 { // while the first is still on its way
+		write(t, server, []byte("x"))
+		time.Sleep(20 * time.Millisecond) // apart from each other
+	}
+	for i := range 5 {
+		at := <-arrived
+		assert.GreaterOrEqual(t, at, 200*time.Millisecond+time.Duration(i)*20*time.Millisecond)
+		assert.Less(t, at, 450*time.Millisecond+time.Duration(i)*20*time.Millisecond, "message %d does not wait for the ones before it", i)
+	}
+}
+
+func TestJitterMakesTheDelaysDiffer(t *testing.T) {
+	var s Switches
+	device, server := pair(t, &s)
+	s.SetNetwork(Network{Jitter: 100 * time.Millisecond})
+	for way, ends := range map[string][2]net.Conn{"to the server": {device, server}, "to the device": {server, device}} {
+		least, most := time.Hour, time.Duration(0)
+		for range 10 {
+			began := time.Now()
+			write(t, ends[0], []byte("x"))
+			_, _ = arrives(t, ends[1], 1)
+			took := time.Since(began)
+			least, most = min(least, took), max(most, took)
+		}
+		assert.Greater(t, most-least, 15*time.Millisecond, way)
+	}
+}
+
+func TestWhoReadsAheadEndsWithTheConnectionAndTellsWhatCameBefore(t *testing.T) {
+	var s Switches
+	device, server := pair(t, &s)
+	s.SetNetwork(Network{Latency: 30 * time.Millisecond})
+	write(t, server, []byte("last words"))
+	_ = server.Close()
+	got, err := io.ReadAll(device)
+	require.NoError(t, err)
+	assert.Equal(t, "last words", string(got))
+}
+
+func TestAReadDeadlineHoldsWhileSomebodyReadsAhead(t *testing.T) {
+	var s Switches
+	device, server := pair(t, &s)
+	s.SetNetwork(Network{Latency: 20 * time.Millisecond})
+	write(t, server, []byte("x"))
+	_, _ = arrives(t, device, 1)
+	require.NoError(t, device.SetReadDeadline(time.Now().Add(50*time.Millisecond)))
+	_, err := device.Read(make([]byte, 1))
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	require.NoError(t, device.SetReadDeadline(time.Now().Add(5*time.Second)))
+	write(t, server, []byte("y"))
+	got, _ := arrives(t, device, 1)
+	assert.Equal(t, "y", string(got), "nothing is lost")
+	woken := make(chan error, 1)
+	go func() {
+		_, err := device.Read(make([]byte, 1))
+		woken <- err
+	}()
+	require.NoError(t, device.SetReadDeadline(time.Unix(1, 0)))
+	require.ErrorIs(t, <-woken, os.ErrDeadlineExceeded)
+}
+
+func TestSlowReadsFillTheServersBuffersWithLatencyToo(t *testing.T) {
+	var s Switches
+	device, server := pair(t, &s)
+	s.SetNetwork(Network{Latency: time.Millisecond, ReadBytesPerSecond: 1000})
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		b := make([]byte, 64)
+		for {
+			if _, err := device.Read(b); err != nil {
+				return
+			}
+		}
+	}()
+	_ = server.(*net.TCPConn).SetWriteBuffer(4096)
+	require.NoError(t, server.SetWriteDeadline(time.Now().Add(300*time.Millisecond)))
+	_, err := server.Write(make([]byte, 32<<20))
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	_ = device.Close()
+	<-stopped
+}
+
 func TestBandwidthBoundsEachDirection(t *testing.T) {
 	var s Switches
 	device, server := pair(t, &s)

@@ -166,6 +166,9 @@ func sayLife(l onboard.Life) string {
 	}
 	if s.LastErr != "" {
 		text += " · last trouble: " + s.LastErr
+		if strings.HasPrefix(s.LastErr, "subscribe sync/") && strings.HasSuffix(s.LastErr, sim.ErrRefusedFilter.Error()) {
+			text += "; a Sync object has to be there before a device can follow it"
+		}
 	}
 	return text
 }

@@ -3,6 +3,7 @@
 package faults
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -252,10 +253,7 @@ func (v *View) read(generated []Generated) (groups []group) {
 }
 
 func fleetName(f registry.Fleet) string {
-	if f.FriendlyName != "" {
-		return "Fleet " + f.FriendlyName
-	}
-	return "Fleet " + f.UniqueName
+	return "Fleet “" + cmp.Or(f.FriendlyName, f.UniqueName) + "”"
 }
 
 func (v *View) apply(shot snapshot) {

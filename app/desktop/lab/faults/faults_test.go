@@ -75,7 +75,7 @@ func TestASwitchIsForAllDevicesOfTheChosenGroupAndSaysHowMany(t *testing.T) {
 	s := newStage(t, "lamp", "lock", "meter")
 	s.bench.Disconnect(s.sid("meter"))
 	s.pull()
-	screentest.Want(t, s.Content(), "All virtual devices", "2 of 3", "Fleet default")
+	screentest.Want(t, s.Content(), "All virtual devices", "2 of 3", "Fleet “default”")
 	s.press("Latency")
 	for _, name := range []string{"lamp", "lock", "meter"} {
 		assert.Equal(t, 300*time.Millisecond, s.bench.Troubles(s.sid(name)).Network.Latency, name)

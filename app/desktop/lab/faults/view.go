@@ -119,6 +119,8 @@ func (d *detail) show(shot snapshot) {
 		d.link.Set(sid, func() { d.view.p.Shell.Go(shell.Devices, sid) })
 	case g.generated.Switches != nil:
 		d.what.Set(words.Count(g.devices(), "device", "devices") + " of a generated fleet, which share their faults")
+	case g.devices() == 1:
+		d.what.Set("1 virtual device")
 	default:
 		d.what.Set(words.Count(g.devices(), "virtual device", "virtual devices") + ": a switch is for all of them")
 	}
