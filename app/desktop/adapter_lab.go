@@ -18,7 +18,7 @@ import (
 func (p *program) labTabs(at *adapter) []screen.Tab {
 	p.lab = lab.New(lab.Params{Gateway: p.gateway, Dir: p.options.Config.DataDir, Logger: p.options.Config.Logger})
 	listening := func() bool { return at.last.Load().State == gateway.Listening }
-	p.scenarios = scenarios.New(scenarios.Params{Shell: p.frame, Runs: p.lab.Runs(), Ready: p.readyScenarios(), Listening: listening, Choose: p.frame.Choose})
+	p.scenarios = scenarios.New(scenarios.Params{Shell: p.frame, Runs: p.lab.Runs(), Ready: p.readyScenarios(), Listening: listening, Choose: p.frame.Choose, Broker: p.lab.Broker().Target})
 	return []screen.Tab{
 		{ID: "scenarios", Label: "Scenarios", Part: p.scenarios},
 		{ID: "servers", Label: "Wrong servers", Part: servers.New(servers.Params{

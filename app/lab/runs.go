@@ -57,6 +57,7 @@ type Run struct {
 	Began    time.Time
 	Took     time.Duration
 	Pace     Pace
+	Apart    bool // it plays on another server than the gateway
 	Playing  bool
 	Stopping bool
 	Awaiting bool // Next, by hand
@@ -66,7 +67,7 @@ type Run struct {
 	Result   scenario.Result // once it is over
 }
 
-// Runs plays scenarios, one at a time, each in a fleet of its own.
+// Runs plays scenarios, one at a time, each in a fleet of its own where there are fleets.
 type Runs struct {
 	params  Params
 	version atomic.Uint64
@@ -104,6 +105,8 @@ type Script struct {
 	// Open reads files that telemetry names; nil: none can be read.
 	Open func(name string) ([]byte, error)
 	Pace Pace
+	// On is a server without a registry, for a scenario that needs no gateway; nil: the gateway.
+	On *Target
 }
 
 // Start plays a scenario on the gateway. It returns once it plays, or says why it does not: ErrRunning or ErrClosed.
@@ -119,7 +122,7 @@ func (r *Runs) Start(script Script) error {
 	ctx, end := context.WithCancel(context.Background())
 	s, steps := script.Scenario, Outline(script.Scenario)
 	r.run = Run{
-		Number: r.run.Number + 1, ID: script.ID, Name: s.Name, Steps: steps, Of: len(s.Steps), Began: r.params.Now(), Pace: script.Pace, Playing: true,
+		Number: r.run.Number + 1, ID: script.ID, Name: s.Name, Steps: steps, Of: len(s.Steps), Began: r.params.Now(), Pace: script.Pace, Apart: script.On != nil, Playing: true,
 	}
 	r.index = make(map[string]int, len(steps))
 	for i, step := range steps {
@@ -184,12 +187,18 @@ func (r *Runs) Close() {
 }
 
 func (r *Runs) play(ctx context.Context, script Script) (result scenario.Result, err error) {
+	params := scenario.Params{Told: r.told, Between: r.between, Open: script.Open}
+	if to := script.On; to != nil {
+		params.World = scenario.Plain{URL: to.URL, RootPEM: to.RootPEM, Credential: sim.Credential{KeySID: to.User, Secret: to.Secret}}
+		return scenario.Run(ctx, script.Scenario, params), nil
+	}
 	stage, err := story.NewStage(ctx, r.params.Gateway)
 	if err != nil {
 		return scenario.Result{}, err
 	}
 	defer func() { err = errors.Join(err, stage.Close()) }()
-	return scenario.Run(ctx, script.Scenario, scenario.Params{World: noting{stage, r}, Told: r.told, Between: r.between, Open: script.Open}), nil
+	params.World = noting{stage, r}
+	return scenario.Run(ctx, script.Scenario, params), nil
 }
 
 // noting is the stage of a run that says which devices it makes.

@@ -108,6 +108,20 @@ steps:
 	assert.Equal(t, scenario.Skipped, run.Steps[2].Outcome)
 }
 
+func TestAScenarioThatNeedsNoGatewayIsPlayedOnTheOrdinaryBroker(t *testing.T) {
+	l := newLab(t)
+	require.NoError(t, l.Broker().Start(BrokerPlan{}))
+	to, runs := l.Broker().Target()
+	require.True(t, runs)
+	require.NoError(t, l.Runs().Start(Script{ID: "lamp", Scenario: parsed(t, lampStory), On: &to}))
+	require.Eventually(t, func() bool { return !l.Runs().Last().Playing }, 10*time.Second, time.Millisecond)
+	run := l.Runs().Last()
+	require.True(t, run.Held, run.Why)
+	assert.True(t, run.Apart)
+	assert.Empty(t, run.Made)
+	assert.Empty(t, l.runs.params.Gateway.Registry().Devices())
+}
+
 func TestAClosedLabPlaysNothing(t *testing.T) {
 	l := newLab(t)
 	require.NoError(t, l.Runs().Start(Script{ID: "lamp", Scenario: parsed(t, lampStory), Pace: ByHand}))

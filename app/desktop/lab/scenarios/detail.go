@@ -40,6 +40,8 @@ type detail struct {
 	saves    *fyne.Container // once it is over
 	chips    []*kit.Chip
 	pace     *fyne.Container
+	on       *fyne.Container // where it is played, when that can be chosen
+	servers  [2]*kit.Chip
 	progress *kit.Progress
 	state    *kit.Prose
 	made     *fyne.Container
@@ -78,6 +80,9 @@ func newDetail(v *View) *detail {
 		d.chips = append(d.chips, chip)
 		d.pace.Add(chip)
 	}
+	d.servers[0] = kit.NewChip("", "This gateway", func() { v.setApart(false) })
+	d.servers[1] = kit.NewChip("", "Ordinary broker", func() { v.setApart(true) })
+	d.on = kit.Across(6, kit.NewText("On", kit.Caption), d.servers[0], d.servers[1])
 	d.progress = kit.NewProgress(0)
 	d.steps = kit.NewDataTable(func(s lab.Step) string { return s.Path },
 		kit.Column[lab.Step]{ID: "outcome", Label: "", Width: 28, Create: func() fyne.CanvasObject { return kit.NewIcon("minus", kit.Muted, 13) }, Update: d.setOutcome},
@@ -87,7 +92,7 @@ func newDetail(v *View) *detail {
 	d.steps.Steady = true
 	d.head = kit.Down(12,
 		kit.Down(4, container.NewBorder(nil, nil, nil, kit.Inset(0, 0, 0, 10, d.size), kit.Clipped(d.title)), d.about),
-		kit.Flow(18, d.buttons, d.pace, d.saves),
+		kit.Flow(18, d.buttons, d.pace, d.on, d.saves),
 		d.progress, d.state, d.made)
 	d.plan, d.wrong = container.NewClip(d.steps), container.NewVScroll(d.mistakes)
 	d.parts = kit.Above(0, kit.Inset(16, 16, 12, 16, d.head), container.NewStack(d.plan, d.wrong))
@@ -267,6 +272,9 @@ func (d *detail) offer(shot snapshot) {
 	d.play.Hidden, d.next.Hidden, d.stop.Hidden = playing || !good, !playing || shot.run.Pace != lab.ByHand, !playing
 	d.again.Hidden = playing || !shot.chosen.Own
 	d.saves.Hidden = playing || shot.run.Number == 0
+	d.on.Hidden = !shot.broker || playing
+	d.servers[0].Choose(!shot.apart)
+	d.servers[1].Choose(shot.apart)
 	d.pace.Hidden, d.progress.Hidden = !good, !good
 	d.buttons.Refresh() // others stand there now
 }
@@ -290,6 +298,8 @@ func (d *detail) say(shot snapshot) {
 		quiet("“" + shot.other + "” is playing. It has to end before another begins.")
 	case !shot.open:
 		quiet("The gateway is stopped, so no device could connect. Start it at the top of the window.")
+	case run.Number == 0 && shot.apart:
+		quiet("It plays on the ordinary broker, which lets every device in by its own rules. Sessions and messages that it leaves there are removed.")
 	case run.Number == 0:
 		quiet("It plays in a fleet of its own, which is removed afterwards. Nothing of yours is touched.")
 	case run.Stopping && run.Playing:
@@ -301,10 +311,18 @@ func (d *detail) say(shot snapshot) {
 	case run.Stopping && !run.Held:
 		quiet(fmt.Sprintf("You stopped it after %d of %s. What it made is removed.", run.Done, words.Count(run.Of, "step", "steps")))
 	case run.Held:
-		d.state.Set(kit.Run{Text: "Everything went as expected", Type: kit.Strong.In(kit.Good)}, kit.Run{Text: ", in " + took(run.Took) + ".", Type: kit.Quiet})
+		d.state.Set(kit.Run{Text: "Everything went as expected", Type: kit.Strong.In(kit.Good)}, kit.Run{Text: ", in " + took(run.Took) + whereOf(run) + ".", Type: kit.Quiet})
 	default:
 		d.state.Set(kit.Run{Text: broke(run), Type: kit.Strong.In(kit.Bad)}, kit.Run{Text: run.Why + ".", Type: kit.Body})
 	}
+}
+
+// whereOf says where a run was played, if not on the gateway.
+func whereOf(run lab.Run) string {
+	if run.Apart {
+		return " on the ordinary broker"
+	}
+	return ""
 }
 
 // broke names the step that went another way than expected.

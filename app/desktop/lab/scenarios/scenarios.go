@@ -46,6 +46,8 @@ type Params struct {
 	Choose func(take func(path string))
 	// Listening reports whether devices can connect now. It is quick.
 	Listening func() bool
+	// Broker is the ordinary broker, while it runs: scenarios that need no gateway can be played on it. It is quick.
+	Broker func() (lab.Target, bool)
 }
 
 // View is the tab. It implements lab.Part of the screen.
@@ -60,6 +62,7 @@ type View struct {
 	offers []Offer
 	chosen string
 	pace   lab.Pace
+	apart  bool               // on the ordinary broker, where that is possible
 	past   map[string]lab.Run // how each went last, without its steps
 	change int                // rises with offers, chosen and pace
 
@@ -67,6 +70,7 @@ type View struct {
 	version uint64
 	seen    int
 	open    bool
+	broker  bool
 	took    time.Duration
 	began   bool
 }
@@ -239,6 +243,8 @@ type snapshot struct {
 	other  string  // the name of another that plays
 	pace   lab.Pace
 	open   bool // devices can connect
+	broker bool // the ordinary broker runs, and the chosen scenario can be played on it
+	apart  bool // and it is to be
 }
 
 // tick is how far apart two times are that are told apart.
@@ -248,10 +254,11 @@ const tick = 100 * time.Millisecond
 func (v *View) Pull() func() {
 	version, run := v.p.Runs.Version(), v.p.Runs.Last()
 	open := v.p.Listening == nil || v.p.Listening()
+	_, broker := v.target()
 	v.mu.Lock()
 	shot := snapshot{pace: v.pace, open: open}
 	change := v.change
-	same := v.began && version == v.version && change == v.seen && open == v.open && run.Took/tick == v.took/tick
+	same := v.began && version == v.version && change == v.seen && open == v.open && broker == v.broker && run.Took/tick == v.took/tick
 	if !same {
 		if run.Number > 0 {
 			past := run
@@ -262,13 +269,16 @@ func (v *View) Pull() func() {
 			shot.items = append(shot.items, item{o, v.past[o.ID]})
 		}
 	}
-	chosen := v.chosen
+	chosen, apart := v.chosen, v.apart
 	v.mu.Unlock()
 	if same {
 		return nil
 	}
-	v.began, v.version, v.seen, v.open, v.took = true, version, change, open, run.Took
+	v.began, v.version, v.seen, v.open, v.broker, v.took = true, version, change, open, broker, run.Took
 	shot.chosen, _ = v.offer(chosen)
+	shot.broker = broker && anywhere(shot.chosen)
+	shot.apart = shot.broker && apart
+	shot.open = open || shot.apart
 	if run.ID == chosen && run.Number > 0 {
 		shot.run = run
 	} else if run.Playing {
@@ -292,9 +302,13 @@ func (v *View) play() {
 		return
 	}
 	v.mu.Lock()
-	pace := v.pace
+	script := lab.Script{ID: o.ID, Scenario: o.Scenario, Open: o.File.Open, Pace: v.pace}
+	apart := v.apart
 	v.mu.Unlock()
-	if err := v.p.Runs.Start(lab.Script{ID: o.ID, Scenario: o.Scenario, Open: o.File.Open, Pace: pace}); err != nil {
+	if to, runs := v.target(); apart && runs && anywhere(o) {
+		script.On = &to
+	}
+	if err := v.p.Runs.Start(script); err != nil {
 		v.p.Shell.Fail("The scenario was not begun", err)
 	}
 }
@@ -306,4 +320,29 @@ func (v *View) setPace(p lab.Pace) {
 	v.change++
 	v.mu.Unlock()
 	v.p.Runs.SetPace(p)
+}
+
+// target is the ordinary broker, while it runs.
+func (v *View) target() (lab.Target, bool) {
+	if v.p.Broker == nil {
+		return lab.Target{}, false
+	}
+	return v.p.Broker()
+}
+
+// anywhere reports whether a scenario needs no gateway.
+func anywhere(o Offer) bool {
+	if o.Scenario == nil {
+		return false
+	}
+	_, why := o.Scenario.NeedsGateway()
+	return why == ""
+}
+
+// setApart chooses the server to play on.
+func (v *View) setApart(apart bool) {
+	v.mu.Lock()
+	v.apart = apart
+	v.change++
+	v.mu.Unlock()
 }

@@ -25,12 +25,13 @@ type fake struct {
 	version uint64
 	asked   []string
 	err     error
+	on      *lab.Target
 }
 
 func (f *fake) Version() uint64 { return f.version }
 func (f *fake) Last() lab.Run   { return f.run }
 func (f *fake) Start(s lab.Script) error {
-	f.asked = append(f.asked, "start "+s.ID)
+	f.asked, f.on = append(f.asked, "start "+s.ID), s.On
 	if f.err == nil {
 		f.run = lab.Run{Number: f.run.Number + 1, ID: s.ID, Name: s.Scenario.Name, Steps: lab.Outline(s.Scenario), Of: len(s.Scenario.Steps), Playing: true, Pace: s.Pace}
 	}
@@ -216,6 +217,25 @@ func TestStepByStepAsksForTheNextOne(t *testing.T) {
 	require.Contains(t, s.texts(), "Create lamp next")
 	shelltest.Press(t, s.view.Content(), "Next step")
 	require.Equal(t, []string{"pace", "start lamp", "next"}, s.runs.asked)
+}
+
+func TestAScenarioThatNeedsNoGatewayIsPlayedOnTheOrdinaryBrokerWhileThatRuns(t *testing.T) {
+	s := newStage(t, 1160, 660, kit.AlwaysDark)
+	require.NotContains(t, s.texts(), "Ordinary broker")
+	runs := true
+	s.view.p.Broker = func() (lab.Target, bool) { return lab.Target{URL: "mqtts://localhost:1"}, runs }
+	s.open = false
+	require.True(t, shelltest.Tick(s.view))
+	shelltest.PressChip(t, s.view.Content(), "Ordinary broker")
+	shelltest.Tick(s.view)
+	require.Contains(t, s.texts(), "It plays on the ordinary broker")
+	shelltest.Press(t, s.view.Content(), "Play")
+	require.Equal(t, "mqtts://localhost:1", s.runs.on.URL)
+	s.runs.run.Playing, s.runs.run.Held, s.runs.run.Apart, s.open, runs = false, true, true, true, false
+	shelltest.Tick(s.view)
+	require.Contains(t, s.texts(), "on the ordinary broker.")
+	shelltest.Press(t, s.view.Content(), "Play again")
+	require.Nil(t, s.runs.on, "it does not run any more")
 }
 
 func TestNothingIsShownAnewWhenNothingChanged(t *testing.T) {
