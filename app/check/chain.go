@@ -284,8 +284,14 @@ func (j *judged) invalid(err x509.CertificateInvalidError) {
 		if !j.has("expired") && !j.has("not_yet_valid") {
 			j.say(attempt.Bad, "expired", "A certificate of the chain is not valid now", "“"+files.Subject(err.Cert)+"”, from "+moment(err.Cert.NotBefore)+" to "+moment(err.Cert.NotAfter)+".", "Renew it.")
 		}
+	case x509.TooManyIntermediates:
+		j.say(attempt.Bad, "invalid_chain", "The chain is longer than one of its authorities allows", "“"+files.Subject(err.Cert)+"” may not have so many intermediates below it.", "Issue the chain anew.")
+	case x509.CANotAuthorizedForThisName, x509.UnconstrainedName, x509.NameConstraintsWithoutSANs, x509.TooManyConstraints:
+		j.say(attempt.Bad, "invalid_chain", "An authority of the chain may not issue for this name", "Its name constraints leave the server’s name out.", "Have another authority issue it.")
+	case x509.CANotAuthorizedForExtKeyUsage:
+		j.say(attempt.Bad, "invalid_chain", "An authority of the chain may not issue for servers", "“"+files.Subject(err.Cert)+"” is for other purposes.", "Have another authority issue it.")
 	default:
-		j.say(attempt.Bad, "invalid_chain", "The chain breaks the rules of X.509", files.Visible(strings.TrimPrefix(err.Error(), "x509: "))+".", "Issue the chain anew.")
+		j.say(attempt.Bad, "invalid_chain", "The chain breaks the rules of X.509", "", "Issue the chain anew.")
 	}
 }
 

@@ -217,6 +217,9 @@ func (r *run) accepted(l link, in *bufio.Reader, resumed bool, told []attempt.Fa
 	}
 	if r.o.RoundTrip {
 		r.roundTrip(l, box)
+		if r.outer.Err() != nil {
+			return // its connection is closed
+		}
 	}
 	began = r.now()
 	r.within(l, time.Second)

@@ -2,6 +2,7 @@ package check
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -94,8 +95,12 @@ func (r *run) shake(conn net.Conn, old bool, mine files.Identity) (*secured, err
 	ctx, done := context.WithTimeout(r.ctx, handshakeBound)
 	defer done()
 	err := s.conn.HandshakeContext(ctx)
-	if err != nil && ctx.Err() != nil {
-		err = ctx.Err()
+	if err == nil {
+		return s, nil
+	}
+	// The whole's context first: it closes the connection, which may be noticed before it has ended the one that hangs on it.
+	if ended := cmp.Or(r.ctx.Err(), ctx.Err()); ended != nil {
+		err = ended
 	}
 	return s, err
 }
@@ -217,11 +222,8 @@ func (r *run) notShaken(s *secured, err error, began time.Time) {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, net.ErrClosed):
 		step.Detail, step.Advice = "The server closed the connection in the middle of the handshake.", "See its log: some close so when they do not accept a certificate."
 	default:
-		step.Detail, step.Advice = "What the server sends cannot be used: "+files.Visible(strings.TrimPrefix(err.Error(), "tls: "))+".", "See how the server’s TLS is set up."
-		if strings.Contains(err.Error(), "selected unsupported protocol version") {
-			step.Detail = "The server speaks only a version of TLS older than 1.2."
-			step.Advice = "Have it speak TLS 1.2 or 1.3."
-		}
+		step.Detail, step.Advice = unusable(err)
+		step.Facts = facts("error", files.Visible(err.Error()))
 		r.end(ExitTLS, step, began)
 		return
 	}

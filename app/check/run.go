@@ -104,6 +104,9 @@ func (r *run) end(exit int, s Step, began time.Time) {
 
 func (r *run) interrupted() {
 	if r.result.Summary != "" {
+		if r.outer.Err() != nil && r.result.Exit == ExitAccepted {
+			r.interruptedAccepted()
+		}
 		return
 	}
 	r.result.Exit, r.result.Summary = ExitFailure, "The check was interrupted."

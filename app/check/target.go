@@ -93,7 +93,7 @@ func Address(text string) (host string, port int, secure bool, err error) {
 // have no place there, and a query are left out.
 func Shown(text string) string {
 	scheme := ""
-	if before, after, found := strings.Cut(text, "://"); found {
+	if before, after, found := strings.Cut(text, "://"); found && !strings.ContainsAny(before, ":@") { // a password may hold anything
 		scheme, text = before+"://", after
 	}
 	if at := strings.LastIndexByte(text, '@'); at >= 0 {

@@ -13,6 +13,7 @@ func TestASecretInTheAddressIsNotShown(t *testing.T) {
 		"mqtts://lamp:pl@nted@host":          "mqtts://…@host",
 		"mqtts://host?token=planted":         "mqtts://host?…",
 		"mqtts://lamp:a?planted#b@host:8883": "mqtts://…@host:8883",
+		"lamp:planted://x@host":              "…@host",
 		"mqtts://[::1]:8883":                 "mqtts://[::1]:8883",
 	} {
 		require.Equal(t, want, Shown(text))

@@ -72,6 +72,8 @@ type Result struct {
 type Checker interface {
 	// Inspect says what each file is, in their order, and what is wrong with them together.
 	Inspect(files []shell.File, passphrase []byte) (each []Found, together []Problem)
+	// Shown is an address without the user name and password that people write into it.
+	Shown(address string) string
 	// Run makes one check and tells each step, on its own goroutine, as soon as it has ended.
 	Run(ctx context.Context, o Options, each func(Step)) Result
 }

@@ -50,7 +50,7 @@ func (c *course) begin() {
 	c.verdict.Hide()
 	c.shown = nil
 	c.line.Set(nil)
-	c.status.Set("Checking " + c.sheet.given.address())
+	c.status.Set("Checking " + c.sheet.p.Checker.Shown(c.sheet.given.address()))
 	c.running.Show()
 	c.scroll.ScrollToTop()
 	c.content.Refresh()

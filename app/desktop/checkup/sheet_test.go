@@ -52,6 +52,8 @@ func (b *bench) Inspect(files []shell.File, passphrase []byte) (each []Found, to
 	return each, together
 }
 
+func (b *bench) Shown(address string) string { return address[strings.LastIndexByte(address, '@')+1:] }
+
 func (b *bench) Run(ctx context.Context, o Options, each func(Step)) Result {
 	b.given = append(b.given, o)
 	kept := o
@@ -257,4 +259,17 @@ func TestNothingIsLeftOfItOnceItIsClosed(t *testing.T) {
 	require.Empty(t, s.sheet.given.secret.Entry.Text)
 	require.Empty(t, s.sheet.given.passphrase.Entry.Text)
 	require.Empty(t, s.sheet.files)
+}
+
+// TestAPasswordInTheAddressIsShownNowhere but in the field that it was typed into.
+func TestAPasswordInTheAddressIsShownNowhere(t *testing.T) {
+	s := newStage(t)
+	s.sheet.given.aim(false)
+	s.sheet.given.target.Entry.SetText("mqtts://lamp:hunter2@broker.example:8883")
+	var during string
+	s.during = func(context.Context) { during = s.texts() }
+	s.sheet.start()
+	require.Contains(t, during, "Checking broker.example:8883")
+	require.NotContains(t, during, "hunter2")
+	require.NotContains(t, s.texts(), "hunter2")
 }

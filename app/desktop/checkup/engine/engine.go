@@ -102,6 +102,9 @@ func keyAmong(c *x509.Certificate, all []files.File) bool {
 	return false
 }
 
+// Shown implements checkup.Checker.
+func (Engine) Shown(address string) string { return check.Shown(address) }
+
 // Run implements checkup.Checker.
 func (e Engine) Run(ctx context.Context, o checkup.Options, each func(checkup.Step)) checkup.Result {
 	result := check.Run(ctx, e.options(o), func(s check.Step) {
