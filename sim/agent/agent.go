@@ -120,6 +120,13 @@ const (
 	mostSending = 32
 )
 
+// Bounds of a Behaviour; telemetry and rules have their own.
+const (
+	MostReports       = 100
+	MostSubscriptions = 100
+	MostState         = 100
+)
+
 // New checks a behaviour and makes its agent. All problems are told at once; with any, there is no agent.
 func New(p Params) (*Agent, []telemetry.Problem) {
 	a := &Agent{
@@ -147,6 +154,17 @@ func New(p Params) (*Agent, []telemetry.Problem) {
 }
 
 func (a *Agent) compile(b Behaviour) (problems []telemetry.Problem) {
+	for _, bound := range []struct {
+		path      string
+		has, most int
+	}{{"reports", len(b.Reports), MostReports}, {"subscribe", len(b.Subscribe), MostSubscriptions}, {"state", len(b.State), MostState}} {
+		if bound.has > bound.most {
+			problems = append(problems, telemetry.Problem{Path: bound.path, What: fmt.Sprintf("there are %d, and %d is the most", bound.has, bound.most), Todo: "leave some out, or make another device"})
+		}
+	}
+	if len(problems) > 0 {
+		return problems
+	}
 	state, err := script.NewState(b.State)
 	if err != nil {
 		problems = append(problems, telemetry.Problem{Path: "state", What: err.Error(), Todo: "correct it"})

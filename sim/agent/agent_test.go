@@ -221,6 +221,8 @@ func TestABehaviourWithAMistakeMakesNoAgent(t *testing.T) {
 		"subscribe[0]":      {Subscribe: []Subscription{{"a", 3}}},
 		"reconnect.disobey": {Reconnect: Policy{Disobey: []int{0}}},
 		"reconnect":         {Reconnect: Policy{SlowRetry: -1}},
+		"reports":           {Reports: make([]telemetry.Report, MostReports+1)},
+		"subscribe":         {Subscribe: make([]Subscription, MostSubscriptions+1)},
 	} {
 		a, problems := New(Params{Behaviour: b})
 		assert.Nil(t, a)
