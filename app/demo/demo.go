@@ -34,6 +34,9 @@ type Params struct {
 // Devices is how many devices the demo has.
 var Devices = len(roles)
 
+// Documents are those that the ready-made kinds of device follow, as they are at first.
+var Documents = map[string]string{"BoardLED": `{"led":"OFF"}`, "Heating": `{"target":21}`}
+
 // Run shows the demo until ctx ends, and then removes its fleet. A fleet that an earlier run had to leave is removed
 // first.
 func Run(ctx context.Context, p Params) (err error) {
@@ -114,7 +117,7 @@ func (d *demo) build(ctx context.Context) error {
 		return fmt.Errorf("demo fleet: %w", err)
 	}
 	d.service = service.SID
-	for name, content := range map[string]string{"BoardLED": `{"led":"OFF"}`, "Heating": `{"target":21}`} {
+	for name, content := range Documents {
 		if _, err := d.gateway.Objects().Create(ctx, objects.System(), d.service, objects.Document, objects.NewObject{UniqueName: name, Data: []byte(content)}); err != nil {
 			return fmt.Errorf("demo fleet: %w", err)
 		}

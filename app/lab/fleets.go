@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	"gatehouse/app/demo"
 	"gatehouse/app/story"
 	"gatehouse/gateway"
 	"gatehouse/sim"
@@ -51,7 +53,7 @@ type FleetState struct {
 	Registered  int // devices that are on this gateway, once it has failed or is left
 	Figures     fleet.Status
 	ConnectRate float64       // connects in the last second
-	MessageRate float64       // messages sent and received in the last second
+	MessageRate float64       // messages sent and received a second, over the last five: most devices report every few seconds
 	PerDevice   uint64        // bytes of heap and stacks, the gateway's part included; 0: not measured yet
 	MadeIn      time.Duration // all were registered; 0: not yet
 	Why         string        // it failed
@@ -94,11 +96,20 @@ type generated struct {
 type counts struct {
 	at                 time.Time
 	accepted           int
-	messages           uint64
-	connects, messaged float64 // a second
-	before             uint64  // bytes in use before the first start
+	lately             []sample // oldest first
+	connects, messaged float64  // a second
+	before             uint64   // bytes in use before the first start
 	perDevice          uint64
 }
+
+// sample is how many messages there were until a moment.
+type sample struct {
+	at       time.Time
+	messages uint64
+}
+
+// span is how many seconds the rate of messages is over.
+const span = 5
 
 // Errors of Fleets.
 var (
@@ -236,6 +247,9 @@ func (f *Fleets) register(ctx context.Context, g *generated) bool {
 			f.mu.Lock()
 			g.world = world
 			f.mu.Unlock()
+			if err := furnish(ctx, world, g.plan); err != nil {
+				return err
+			}
 		}
 		return g.fleet.Provision(ctx)
 	}()
@@ -251,10 +265,26 @@ func (f *Fleets) register(ctx context.Context, g *generated) bool {
 	return true
 }
 
+// furnish makes the documents that the devices follow, so that each finds what it subscribes to.
+func furnish(ctx context.Context, world *story.Stage, p FleetPlan) error {
+	kind, _ := p.kind()
+	for _, r := range kind.Behaviour.Reactions {
+		name, isDocument := strings.CutPrefix(r.On, "sync/docs/")
+		if !isDocument || strings.ContainsAny(name, "+#/") {
+			continue
+		}
+		if err := world.SetDocument(ctx, name, []byte(cmp.Or(demo.Documents[name], "{}"))); err != nil {
+			return fmt.Errorf("document %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
 // live lets the devices live until ctx ends.
 func (f *Fleets) live(ctx context.Context, g *generated) {
 	f.mu.Lock()
-	g.stage, g.counts = FleetStarting, counts{at: f.params.Now()}
+	now := f.params.Now()
+	g.stage, g.counts = FleetStarting, counts{at: now, lately: []sample{{at: now}}}
 	f.mu.Unlock()
 	before := story.InUse()
 	f.mu.Lock()
@@ -290,9 +320,13 @@ func (f *Fleets) measure(g *generated) {
 	c := &g.counts
 	if passed := now.Sub(c.at).Seconds(); passed > 0 {
 		c.connects = float64(s.Accepted-c.accepted) / passed
-		c.messaged = float64(s.Sent+s.Received-c.messages) / passed
 	}
-	c.at, c.accepted, c.messages = now, s.Accepted, s.Sent+s.Received
+	c.at, c.accepted = now, s.Accepted
+	c.lately = append(c.lately, sample{now, s.Sent + s.Received})
+	c.lately = c.lately[max(len(c.lately)-span-1, 0):]
+	if passed := now.Sub(c.lately[0].at).Seconds(); passed > 0 {
+		c.messaged = float64(s.Sent+s.Received-c.lately[0].messages) / passed
+	}
 	if g.stage == FleetStarting && s.Started == s.Count {
 		g.stage = FleetRunning
 	}

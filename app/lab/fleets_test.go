@@ -114,6 +114,18 @@ func TestAFleetWithCertificatesConnectsWithThem(t *testing.T) {
 	assert.True(t, only(t, l.Fleets()).Certificate)
 }
 
+func TestTheDevicesOfAFleetFindTheDocumentsThatTheyFollow(t *testing.T) {
+	l := newLab(t)
+	p := plan(5)
+	p.Kind = "lamp"
+	_, err := l.Fleets().Start(p)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { s := only(t, l.Fleets()).Figures; return s.Connected == 5 && s.Received >= 5 }, 10*time.Second, 5*time.Millisecond, "each gets the document")
+	for _, f := range l.runs.params.Gateway.Findings().All() {
+		t.Errorf("%s is found about %s", f.Kind, f.DeviceName)
+	}
+}
+
 func TestTheDevicesOfAFleetShareTheirFaults(t *testing.T) {
 	l := newLab(t)
 	number, err := l.Fleets().Start(plan(5))

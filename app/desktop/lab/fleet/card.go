@@ -184,7 +184,7 @@ func (c *card) story(s lab.FleetState) string {
 	if s.MadeIn > 0 && s.Where == "" {
 		text += ", made in " + strconv.FormatFloat(max(s.MadeIn.Seconds(), 0.1), 'f', 1, 64) + " s"
 	}
-	return text + ". Memory is heap and stacks after a collection, with the server’s part where that is in this program."
+	return text + "."
 }
 
 // ask removes the fleet, once the user has agreed to what is lost.

@@ -66,7 +66,8 @@ func New(p Params) *View {
 		kit.NewProse(kit.Run{Type: kit.Quiet, Text: "A fleet goes on while you visit other screens. It has a fleet and a Sync service of its own, and both are removed with the window: your own devices are never touched."}),
 	)))
 	v.content = kit.Columns(kit.CardGap, []float32{430, 728},
-		kit.Card(1, container.NewVScroll(kit.Inset(15, 15, 15, 15, v.form.content))),
+		kit.Card(1, container.NewBorder(nil, container.NewBorder(kit.Rule(), nil, nil, nil, kit.Inset(12, 15, 14, 15, v.form.foot)), nil, nil,
+			container.NewVScroll(kit.Inset(15, 15, 15, 15, v.form.content)))),
 		container.NewStack(v.empty, container.NewVScroll(v.column)))
 	return v
 }
@@ -118,6 +119,9 @@ func (v *View) arrange(all []lab.FleetState, order []int) {
 		}
 		cards[s.Number] = c
 		v.column.Add(c.content)
+	}
+	if len(all) > 0 {
+		v.column.Add(kit.NewProse(kit.Run{Type: kit.Caption, Text: "Memory is heap and stacks after a collection, once all devices have been started; the server’s part is in it where the server is in this program."}))
 	}
 	v.cards = cards
 	v.empty.(*fyne.Container).Hidden = len(all) > 0

@@ -29,6 +29,7 @@ const (
 type form struct {
 	view    *View
 	content *fyne.Container
+	foot    fyne.CanvasObject // what would be made, and the button that makes it
 
 	kinds            map[string]*kit.Chip
 	about            *kit.Prose
@@ -93,7 +94,8 @@ func newForm(v *View) *form {
 	f.other.Objects = []fyne.CanvasObject{f.lines["target"].Content, f.lines["root"].Content, f.lines["user"].Content}
 	f.content = kit.Down(10,
 		kit.NewText("New fleet", kit.Title), f.lines["kind"].Content, f.about, f.lines["count"].Content, f.lines["rate"].Content, f.lines["name"].Content,
-		f.lines["vars"].Content, f.lines["topics"].Content, f.lines["place"].Content, f.other, f.lines["identity"].Content, f.preview, kit.Flow(0, f.start))
+		f.lines["vars"].Content, f.lines["topics"].Content, f.lines["place"].Content, f.other, f.lines["identity"].Content)
+	f.foot = kit.Down(8, f.preview, kit.Flow(0, f.start))
 	meter, _ := scenario.KindOf("meter")
 	f.choose(meter)
 	return f

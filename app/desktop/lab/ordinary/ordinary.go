@@ -139,7 +139,7 @@ func differences() fyne.CanvasObject {
 	} {
 		all.Add(kit.Down(2, kit.NewText(d[0], kit.Strong), kit.NewProse(kit.Run{Text: d[1], Type: kit.Quiet})))
 	}
-	all.Add(kit.NewProse(kit.Run{Type: kit.Quiet, Text: "Scenarios and fleets can be sent here as well: choose it where they connect to."}))
+	all.Add(kit.NewProse(kit.Run{Type: kit.Quiet, Text: "Scenarios that need no gateway, and fleets, can be sent here as well: choose the ordinary broker where they connect to."}))
 	return all
 }
 
