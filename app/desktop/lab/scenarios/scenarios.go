@@ -184,14 +184,14 @@ func (v *View) list() fyne.CanvasObject {
 			Update: func(cell fyne.CanvasObject, i item) { cell.(*kit.Icon).Set(i.mark()) },
 		},
 		kit.TextColumn("name", "Scenario", 0, kit.Body, item.name),
-		kit.TextColumn("took", "Took", 70, kit.Mono.In(kit.Muted).Right(), item.took),
+		kit.TextColumn("took", "Took", 62, kit.Mono.In(kit.Muted).Right(), item.took),
 	)
 	v.table.Steady = true
 	v.table.OnSelect = func(i item) { v.choose(i.ID) }
 	v.table.OnOpen = func(i item) { v.choose(i.ID); v.play() }
 	choose := kit.NewButton("Choose…", kit.Secondary, func() { v.p.Choose(v.Open) })
 	choose.Hidden = v.p.Choose == nil
-	v.path = kit.NewField("Path of your own .yaml file, or drop it here")
+	v.path = kit.NewField("Your own .yaml file: drop it, or its path")
 	v.path.Entry.OnSubmitted = v.Open
 	own := container.NewBorder(nil, nil, nil, kit.Inset(0, 0, 0, 8, kit.Across(0, choose)), v.path)
 	head := kit.Down(8, kit.Clipped(kit.NewText("Stories with virtual devices", kit.Title)), own)

@@ -30,7 +30,7 @@ type detail struct {
 	url     *kit.Text
 	try     *kit.Text
 	root    *kit.Button
-	codes   *fyne.Container // of the return codes alone
+	codes   fyne.CanvasObject // of the return codes alone
 	chips   map[int]*kit.Chip
 	device  *kit.Button
 	who     *kit.Link
@@ -52,7 +52,7 @@ func newDetail(v *View) *detail {
 		labelled("Address", kit.Across(10, d.url, copyURL, d.root)),
 		labelled("Try it with", container.NewBorder(nil, nil, nil, kit.Across(0, copyTry), kit.Inset(0, 10, 0, 0, kit.Clipped(d.try)))),
 	)
-	d.codes = kit.Down(8, labelled("Answer", d.newChips()), labelled("For", d.newDevice()))
+	d.codes = labelled("Answer", kit.Flow(6, append(d.newChips(), d.newDevice())...))
 	d.head = container.NewBorder(nil, nil, kit.Across(10, d.title, d.group), kit.Across(10, d.state, d.start, d.stop))
 	d.content = kit.Card(16, kit.Down(10, d.head, kit.Down(4, d.shows, d.passes), d.codes, d.address))
 	return d
@@ -63,12 +63,11 @@ func labelled(label string, value fyne.CanvasObject) fyne.CanvasObject {
 }
 
 // newChips are the codes that can be given.
-func (d *detail) newChips() fyne.CanvasObject {
-	chips := kit.Flow(6)
+func (d *detail) newChips() (chips []fyne.CanvasObject) {
 	add := func(code int, label string) {
 		chip := kit.NewChip("", label, func() { d.view.setCodes(func() { d.view.code = code }) })
 		d.chips[code] = chip
-		chips.Add(chip)
+		chips = append(chips, chip)
 	}
 	add(lab.Tour, "1 to 5, then 0")
 	for code := 0; code <= 5; code++ {
@@ -81,7 +80,7 @@ func (d *detail) newChips() fyne.CanvasObject {
 func (d *detail) newDevice() fyne.CanvasObject {
 	d.device = kit.NewButton("Choose…", kit.Small, d.view.pickDevice)
 	d.who = kit.NewLink("", kit.Body, nil)
-	return kit.Across(10, d.who, d.device)
+	return kit.Inset(0, 0, 0, 8, kit.Across(8, kit.NewText("for", kit.Caption), d.who, d.device))
 }
 
 func (d *detail) show(shot snapshot) {
@@ -99,15 +98,17 @@ func (d *detail) show(shot snapshot) {
 		d.url.Set(r.server.URL)
 		d.try.Set(command(r.server.URL))
 	}
-	d.codes.Hidden = r.kind != lab.ReturnCode
-	if !d.codes.Hidden {
+	if r.kind != lab.ReturnCode {
+		d.codes.Hide()
+	} else {
+		d.codes.Show()
 		for code, chip := range d.chips {
 			chip.Choose(code == shot.code)
 		}
 		if shot.device.SID == "" {
-			d.who.Set("Every device", nil)
+			d.who.Set("every device", nil)
 		} else {
-			d.who.Set(shot.device.Name()+" only. Others get 3.", func() { d.view.p.Shell.Go(shell.Devices, shot.device.SID) })
+			d.who.Set(shot.device.Name()+"; others get 3", func() { d.view.p.Shell.Go(shell.Devices, shot.device.SID) })
 		}
 	}
 }

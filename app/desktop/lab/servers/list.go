@@ -35,7 +35,7 @@ func newList(v *View) *list {
 		},
 		kit.TextColumn("title", "Server", 0, kit.Body, func(r row) string { return r.title }),
 		kit.Column[row]{
-			ID: "switch", Width: 76, Text: row.does,
+			ID: "switch", Width: 68, Text: row.does,
 			Create: func() fyne.CanvasObject { return kit.NewLink("Start", kit.Body, nil) },
 			Update: func(cell fyne.CanvasObject, r row) {
 				link := cell.(*kit.Link)
@@ -62,7 +62,7 @@ func newList(v *View) *list {
 	}
 	l.all = kit.NewButton("Stop all", kit.Small, v.stopAll)
 	l.all.Hide()
-	head := container.NewBorder(nil, nil, nil, kit.Across(0, l.all), kit.Clipped(kit.NewText("Wrong in one way each", kit.Title)))
+	head := container.NewBorder(nil, nil, nil, kit.Across(0, l.all), kit.Clipped(kit.NewText("Wrong servers", kit.Title)))
 	top := kit.Down(0, kit.Inset(10, 10, 6, 12, kit.Sized(0, 24, head)), kit.Inset(0, 12, 8, 12, kit.Clipped(l.count)), kit.Inset(0, 10, 10, 10, l.newChips()), kit.Rule())
 	l.content = kit.Card(1, kit.Above(0, top, container.NewClip(l.table)))
 	return l
@@ -116,7 +116,7 @@ func (l *list) show(shot snapshot) {
 	l.all.Hidden = shot.running == 0
 	text := "None is running. Start one, and let your device connect to it."
 	if shot.running > 0 {
-		text = words.Grouped(shot.running) + " running. Each stops by itself after an hour."
+		text = words.Grouped(shot.running) + " running, each for an hour at most."
 	}
 	l.count.Set(text)
 }

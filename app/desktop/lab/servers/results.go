@@ -6,6 +6,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/widget"
 
 	"gatehouse/app/desktop/kit"
 	"gatehouse/app/desktop/shell"
@@ -23,6 +24,7 @@ type results struct {
 	every   *kit.Chip
 	only    *kit.Chip
 	tools   *fyne.Container
+	save    *kit.Button
 	empty   *fyne.Container
 	nothing *kit.Prose
 	foot    *fyne.Container
@@ -31,6 +33,7 @@ type results struct {
 	device  *kit.Link
 	attempt *kit.Link
 	peer    *kit.Link
+	server  *kit.Link
 	chosen  string // the key of the chosen result
 	picked  bool   // by the user; until then the newest is
 	marks   bool   // the table is being told the choice
@@ -66,14 +69,12 @@ func newResults(v *View) *results {
 
 	t.every = kit.NewChip("", "All", func() { v.ask(func() { v.only = false }) })
 	t.only = kit.NewChip("", "This server", func() { v.ask(func() { v.only = true }) })
-	t.tools = kit.Across(6, kit.NewText("Save as", kit.Caption),
-		kit.NewButton("CSV", kit.Small, func() { v.p.Shell.Save("lessons.csv", []byte(lab.CSV(t.all))) }),
-		kit.NewButton("JSON", kit.Small, t.saveJSON),
-		kit.NewButton("Markdown", kit.Small, func() { v.p.Shell.Save("lessons.md", []byte(lab.Markdown(t.all))) }),
-		kit.NewButton("Clear…", kit.Small, t.clear))
+	t.save = kit.NewButton("Save as…", kit.Small, t.openForms)
+	t.tools = kit.Across(6, t.save, kit.NewButton("Clear…", kit.Small, t.clear))
 	head := container.NewBorder(nil, nil, kit.Across(12, kit.NewText("Results", kit.Title), t.every, t.only), t.tools)
 	t.device, t.attempt, t.peer = kit.NewLink("", kit.Body, nil), kit.NewLink("", kit.Body, nil), kit.NewLink("", kit.Mono, nil)
-	t.foot = kit.Down(0, kit.Rule(), kit.Inset(9, 12, 9, 12, kit.Down(5, t.said, kit.Across(16, t.device, t.attempt, t.peer))))
+	t.server = kit.NewLink("", kit.Body, nil)
+	t.foot = kit.Down(0, kit.Rule(), kit.Inset(8, 12, 8, 12, kit.Down(4, t.said, kit.Across(16, t.device, t.server, t.attempt, t.peer))))
 	t.foot.Hide()
 	t.empty = container.NewStack(kit.Centred(380, kit.Down(10, t.nothing)))
 	t.body = kit.Below(0, container.NewStack(container.NewClip(t.table), t.empty), t.foot)
@@ -163,8 +164,9 @@ func (t *results) advice(shot snapshot) string {
 // explain says of the chosen result what the table has no room for.
 func (t *results) explain(r lab.Result) {
 	word, sentence := labwords.Outcome(r)
-	title, _, passes := labwords.Kind(r.Kind)
-	t.said.Set(kit.Run{Text: word + ". ", Type: kit.Strong}, kit.Run{Text: sentence, Type: kit.Body}, kit.Run{Text: " " + title + ": " + passes, Type: kit.Quiet})
+	title, _, _ := labwords.Kind(r.Kind)
+	t.said.Set(kit.Run{Text: word + ". ", Type: kit.Strong}, kit.Run{Text: sentence, Type: kit.Body})
+	t.server.Set(title, func() { t.view.Show(string(r.Kind)) })
 	to := t.view.p.Shell
 	t.device.Set(nameOf(r), nil)
 	if r.DeviceSID != "" {
@@ -185,6 +187,22 @@ func (t *results) menu(r lab.Result) *fyne.Menu {
 	}
 	items = append(items, fyne.NewMenuItem("Attempts from "+hostOf(r.Peer), func() { to.Go(shell.Attempts, shell.FromKey(hostOf(r.Peer))) }))
 	return fyne.NewMenu("", items...)
+}
+
+// forms are what the results can be saved as.
+func (t *results) forms() []*fyne.MenuItem {
+	to := t.view.p.Shell
+	return []*fyne.MenuItem{
+		fyne.NewMenuItem("CSV, for a spreadsheet", func() { to.Save("lessons.csv", []byte(lab.CSV(t.all))) }),
+		fyne.NewMenuItem("JSON", t.saveJSON),
+		fyne.NewMenuItem("Markdown, for a ticket", func() { to.Save("lessons.md", []byte(lab.Markdown(t.all))) }),
+	}
+}
+
+func (t *results) openForms() {
+	if c := fyne.CurrentApp().Driver().CanvasForObject(t.save); c != nil {
+		widget.ShowPopUpMenuAtRelativePosition(fyne.NewMenu("", t.forms()...), c, fyne.NewPos(0, t.save.Size().Height+2), t.save)
+	}
 }
 
 func (t *results) saveJSON() {

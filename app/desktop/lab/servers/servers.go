@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
 
 	"gatehouse/app/desktop/kit"
 	"gatehouse/app/desktop/shell"
@@ -104,7 +105,8 @@ func New(p Params) *View {
 	}
 	v.chosen = v.kinds[0].kind
 	v.list, v.detail, v.results = newList(v), newDetail(v), newResults(v)
-	right := kit.Above(kit.CardGap, v.detail.content, v.results.content)
+	const leastResults = 190 // where there is less room, the right side is scrolled
+	right := container.NewVScroll(kit.Above(kit.CardGap, v.detail.content, kit.Sized(0, leastResults, v.results.content)))
 	v.content = kit.Columns(kit.CardGap, []float32{400, 758}, v.list.content, right)
 	return v
 }

@@ -121,7 +121,7 @@ func TestAServerIsStartedOffTheUIAndItsAddressIsThereToCopy(t *testing.T) {
 	shelltest.Tick(s.view)
 	require.Contains(t, s.texts(), "mqtts://localhost:40001")
 	require.Contains(t, s.texts(), "mosquitto_pub -h localhost -p 40001 --cafile root.pem")
-	require.Contains(t, s.texts(), "1 running.")
+	require.Contains(t, s.texts(), "1 running,")
 	s.view.detail.content.Refresh()
 	copies := shelltest.Buttons(s.view.detail.content, "Copy")
 	require.Len(t, copies, 2)
@@ -155,7 +155,7 @@ func TestEachServerIsSwitchedInTheListAndAllAreStoppedAtOnce(t *testing.T) {
 		}
 		shelltest.Tick(s.view)
 	}
-	require.Contains(t, s.texts(), "2 running.")
+	require.Contains(t, s.texts(), "2 running,")
 	shelltest.Press(t, s.view.list.content, "Stop all")
 	shelltest.Tick(s.view)
 	require.Empty(t, s.lab.servers)
@@ -166,7 +166,7 @@ func TestReturnCodesAreChosenForADeviceWhileTheirServerKeepsItsAddress(t *testin
 	s := newStage(t, 1160, 660, kit.AlwaysDark)
 	s.view.Show("return_code")
 	shelltest.Tick(s.view)
-	require.Contains(t, s.texts(), "Every device")
+	require.Contains(t, s.texts(), "every device")
 	shelltest.PressChip(t, s.view.detail.content, "4")
 	shelltest.Press(t, s.view.detail.content, "Start")
 	shelltest.Tick(s.view)
@@ -176,7 +176,7 @@ func TestReturnCodesAreChosenForADeviceWhileTheirServerKeepsItsAddress(t *testin
 	shelltest.Tick(s.view)
 	require.Equal(t, []string{"Every device", "lamp · " + lampSID}, s.picked)
 	require.Equal(t, lab.Options{Code: 4, DeviceSID: lampSID, Addr: "127.0.0.1:40001"}, s.lab.servers[0].Options)
-	require.Contains(t, s.texts(), "lamp only. Others get 3.")
+	require.Contains(t, s.texts(), "lamp; others get 3")
 	shelltest.PressChip(t, s.view.detail.content, "1 to 5, then 0")
 	require.Equal(t, lab.Tour, s.lab.servers[0].Options.Code)
 	s.pick = 0
@@ -191,7 +191,7 @@ func TestADeviceThatFailsTheLessonIsNamedWithLinks(t *testing.T) {
 		lab.Result{Name: "sensor", Peer: "127.0.0.1:1", Kind: "half_open", Outcome: lab.Passed, At: noon, Attempt: 16, Attempts: 2})
 	require.Contains(t, s.texts(), "This device does not validate the server certificate.")
 	require.Contains(t, s.texts(), "Passed")
-	for _, link := range []*kit.Link{s.view.results.device, s.view.results.attempt, s.view.results.peer} {
+	for _, link := range []*kit.Link{s.view.results.device, s.view.results.attempt, s.view.results.peer, s.view.results.server} {
 		link.Tapped(nil)
 	}
 	require.Equal(t, [][2]string{{"devices", lampSID}, {"attempts", "17"}, {"attempts", "from:192.168.1.7"}}, s.shell.Gone)
@@ -201,8 +201,8 @@ func TestADeviceThatFailsTheLessonIsNamedWithLinks(t *testing.T) {
 	shelltest.PressChip(t, s.view.results.content, "This server")
 	shelltest.Tick(s.view)
 	require.NotContains(t, shelltest.Texts(s.view.results.table), "sensor")
-	for _, form := range []string{"CSV", "JSON", "Markdown"} {
-		shelltest.Press(t, s.view.results.content, form)
+	for _, form := range s.view.results.forms() {
+		form.Action()
 	}
 	require.Contains(t, string(s.shell.Saved["lessons.csv"]), lampSID)
 	require.Contains(t, string(s.shell.Saved["lessons.json"]), `"failed"`)
