@@ -232,6 +232,9 @@ func (g *Gateway) openAuthority(context.Context) (err error) {
 			g.metrics.Attempt(a)
 		}
 		if c.OnAttempt != nil {
+			if whole, kept := g.attempts.Get(a.ID); kept {
+				a = whole
+			}
 			c.OnAttempt(a)
 		}
 	})

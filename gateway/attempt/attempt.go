@@ -136,9 +136,10 @@ type Attempt struct {
 	Steps   []Step   `json:"steps,omitempty"`
 	Packets []Packet `json:"packets,omitempty"`
 
-	Resumed  bool   `json:"resumed"`             // the session was there (CONNACK's session-present)
-	Pending  int    `json:"pending"`             // messages that waited in it
-	TookOver string `json:"took_over,omitempty"` // remote address of the connection that this one ended
+	TLSTook  time.Duration `json:"tls_took_ns,omitempty"` // from the ClientHello to the end of the handshake; 0: it did not come so far
+	Resumed  bool          `json:"resumed"`               // the session was there (CONNACK's session-present)
+	Pending  int           `json:"pending"`               // messages that waited in it
+	TookOver string        `json:"took_over,omitempty"`   // remote address of the connection that this one ended
 
 	Live  bool          `json:"live"`          // accepted and not ended
 	Done  bool          `json:"done"`          // nothing more will be added

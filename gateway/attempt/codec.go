@@ -38,6 +38,7 @@ const (
 	tagDone
 	tagEnd
 	tagTotal
+	tagTLSTook
 )
 
 // Tags within a step, a packet and the inputs, which are messages of their own.
@@ -69,6 +70,18 @@ const (
 
 // encodeAttempt appends an attempt.
 func encodeAttempt(b []byte, a *Attempt) []byte {
+	var steps, packets []byte
+	for i := range a.Steps {
+		steps = putStep(steps, &a.Steps[i])
+	}
+	for i := range a.Packets {
+		packets = putPacket(packets, &a.Packets[i])
+	}
+	return encodeParts(b, a, steps, packets)
+}
+
+// encodeParts appends an attempt of which steps and packets are encoded already.
+func encodeParts(b []byte, a *Attempt, steps, packets []byte) []byte {
 	start := len(b)
 	b = append(b, 0, 0, 0, 0) // how much of it is not packets
 	b = putInt(b, tagID, int64(a.ID))
@@ -97,11 +110,7 @@ func encodeAttempt(b []byte, a *Attempt) []byte {
 		b = putInputs(open(b, tagInputs), a.Inputs)
 		shut(b, at)
 	}
-	for i := range a.Steps {
-		at := len(b)
-		b = putStep(open(b, tagStep), &a.Steps[i])
-		shut(b, at)
-	}
+	b = append(b, steps...)
 	b = putBool(b, tagResumed, a.Resumed)
 	b = putInt(b, tagPending, int64(a.Pending))
 	b = putText(b, tagTookOver, a.TookOver)
@@ -109,39 +118,45 @@ func encodeAttempt(b []byte, a *Attempt) []byte {
 	b = putBool(b, tagDone, a.Done)
 	b = putText(b, tagEnd, string(a.End))
 	b = putInt(b, tagTotal, int64(a.Total))
+	b = putInt(b, tagTLSTook, int64(a.TLSTook))
 	binary.LittleEndian.PutUint32(b[start:], uint32(len(b)-start-4))
-	for i := range a.Packets {
-		p := &a.Packets[i]
-		at := len(b)
-		b = open(b, packetTag)
-		b = putInt(b, packetOffset, int64(p.Offset))
-		b = putBool(b, packetOutbound, p.Outbound)
-		b = append(b, packetBytes)
-		b = binary.AppendUvarint(b, uint64(len(p.Bytes)))
-		b = append(b, p.Bytes...)
-		b = putInt(b, packetLength, int64(p.Length))
-		shut(b, at)
-	}
-	return b
+	return append(b, packets...)
 }
 
 const packetTag = 1
 
+// putStep appends a step. It does not keep the step or its facts, so that those who call it need not allocate them.
 func putStep(b []byte, s *Step) []byte {
+	start := len(b)
+	b = open(b, tagStep)
 	b = putInt(b, stepOffset, int64(s.Offset))
 	b = putText(b, stepKind, string(s.Kind))
 	b = putInt(b, stepState, int64(s.State))
-	if len(s.Facts) == 0 {
-		return b
+	if len(s.Facts) > 0 {
+		at := len(b)
+		b = open(b, stepFacts)
+		for _, f := range s.Facts {
+			b = binary.AppendUvarint(b, uint64(len(f.Name)))
+			b = append(b, f.Name...)
+			b = binary.AppendUvarint(b, uint64(len(f.Value)))
+			b = append(b, f.Value...)
+		}
+		shut(b, at)
 	}
+	shut(b, start)
+	return b
+}
+
+// putPacket appends a packet, and keeps nothing of it.
+func putPacket(b []byte, p *Packet) []byte {
 	at := len(b)
-	b = open(b, stepFacts)
-	for _, f := range s.Facts {
-		b = binary.AppendUvarint(b, uint64(len(f.Name)))
-		b = append(b, f.Name...)
-		b = binary.AppendUvarint(b, uint64(len(f.Value)))
-		b = append(b, f.Value...)
-	}
+	b = open(b, packetTag)
+	b = putInt(b, packetOffset, int64(p.Offset))
+	b = putBool(b, packetOutbound, p.Outbound)
+	b = append(b, packetBytes)
+	b = binary.AppendUvarint(b, uint64(len(p.Bytes)))
+	b = append(b, p.Bytes...)
+	b = putInt(b, packetLength, int64(p.Length))
 	shut(b, at)
 	return b
 }
@@ -199,7 +214,7 @@ func shut(b []byte, at int) {
 
 var errDamaged = errors.New("not an attempt")
 
-// decodeAttempt reads what encodeAttempt wrote. The attempt does not refer to b.
+// decodeAttempt reads what encodeAttempt wrote. The bytes of packets are parts of b; the attempt does not refer to it otherwise.
 func decodeAttempt(b []byte) (Attempt, error) {
 	if len(b) < 4 {
 		return Attempt{}, errDamaged
@@ -224,22 +239,44 @@ func decodeAttempt(b []byte) (Attempt, error) {
 	if a.ID == 0 {
 		return Attempt{}, errDamaged
 	}
-	for packets := b[head:]; len(packets) > 0; {
-		tag, value, rest, ok := field(packets)
-		if !ok {
-			return Attempt{}, errDamaged
+	var ok bool
+	if a.Packets, ok = readPackets(b[head:]); !ok {
+		return Attempt{}, errDamaged
+	}
+	return a, nil
+}
+
+// readSteps reads steps as putStep wrote them. They do not refer to b.
+func readSteps(b []byte) []Step {
+	var a Attempt
+	for text := source(b); len(text) > 0; {
+		tag, value, rest, ok := field(text)
+		if !ok || !a.set(tag, value) {
+			break // putStep wrote it
 		}
-		packets = rest
+		text = rest
+	}
+	return a.Steps
+}
+
+// readPackets reads packets as putPacket wrote them; ok is false when they are damaged. Their bytes are parts of b.
+func readPackets(b []byte) (packets []Packet, ok bool) {
+	for len(b) > 0 {
+		tag, value, rest, ok := field(b)
+		if !ok {
+			return nil, false
+		}
+		b = rest
 		if tag != packetTag {
 			continue
 		}
 		p, ok := readPacket(value)
 		if !ok {
-			return Attempt{}, errDamaged
+			return nil, false
 		}
-		a.Packets = append(a.Packets, p)
+		packets = append(packets, p)
 	}
-	return a, nil
+	return packets, true
 }
 
 // source is a text that fields are cut out of.
@@ -250,7 +287,7 @@ func (a *Attempt) set(tag uint64, v source) bool {
 	var n int64
 	ok := true
 	switch tag {
-	case tagID, tagAt, tagCode, tagPending, tagTotal, tagResumed, tagLive, tagDone:
+	case tagID, tagAt, tagCode, tagPending, tagTotal, tagTLSTook, tagResumed, tagLive, tagDone:
 		n, ok = integer(v)
 	}
 	switch tag {
@@ -322,6 +359,8 @@ func (a *Attempt) set(tag uint64, v source) bool {
 		a.End = cause.ID(v)
 	case tagTotal:
 		a.Total = time.Duration(n)
+	case tagTLSTook:
+		a.TLSTook = time.Duration(n)
 	}
 	return ok
 }
@@ -391,7 +430,7 @@ func readPacket(b []byte) (p Packet, ok bool) {
 		}
 		b = rest
 		if tag == packetBytes {
-			p.Bytes = append([]byte{}, value...)
+			p.Bytes = value[:len(value):len(value)]
 			continue
 		}
 		n, whole := integer(value)

@@ -48,6 +48,7 @@ type keeper struct {
 
 	disk   sync.Mutex // held while files are written, cleared or restored from
 	buffer []byte     // of the one who holds disk, as is what follows
+	copies []Attempt  // what write returns, to be used again
 	marked uint64     // the highest id that the disk knows of
 
 	mu     sync.Mutex
@@ -308,11 +309,11 @@ func (k *keeper) take(everything bool) (fresh []uint64, again []uint64) {
 func (k *keeper) flush(everything bool) time.Duration {
 	fresh, again := k.take(everything)
 	for batch := range slices.Chunk(fresh, batchAttempts) {
-		for _, a := range k.write(batch, true) {
-			if k.each != nil {
-				k.each(a)
-			}
+		told := k.write(batch, true)
+		for i := range told {
+			k.each(told[i])
 		}
+		clear(told) // what is evicted is to go
 	}
 	for batch := range slices.Chunk(again, batchAttempts) {
 		k.write(batch, false)
@@ -340,19 +341,21 @@ func (k *keeper) failed() bool {
 	return k.status.Err != nil
 }
 
-// write writes attempts as they are now, and returns them. changed says that they are due for a change.
+// write writes attempts as they are now, and returns them as each wants them, until it is called again. changed says that they are due
+// for a change.
 func (k *keeper) write(ids []uint64, changed bool) []Attempt {
 	k.disk.Lock()
 	defer k.disk.Unlock()
-	attempts := make([]Attempt, 0, len(ids))
-	records := make([]*record, 0, len(ids))
+	attempts, records := k.copies[:0], make([]*record, 0, len(ids))
 	lost := uint64(0)
+	b := k.appendMark(k.buffer[:0])
 	for _, id := range ids {
 		r := k.log.find(id)
 		if r == nil {
 			lost++
 			continue
 		}
+		grown := int64(0)
 		r.mu.Lock()
 		switch {
 		case r.evicted:
@@ -362,26 +365,29 @@ func (k *keeper) write(ids []uint64, changed bool) []Attempt {
 			if changed {
 				r.due = written
 			}
-			attempts, records = append(attempts, r.copyLocked(true)), append(records, r)
+			whole := true
+			if k.files != nil {
+				b, whole = segment.AppendRecord(b, func(b []byte) []byte {
+					return encodeParts(append(b, recordAttempt), &r.attempt, r.body.steps, r.body.packets)
+				})
+			}
+			if !whole {
+				lost++
+			}
+			r.body.settle()
+			size := r.weigh()
+			grown, r.size = size-r.size, size
+			records = append(records, r)
+			if changed && k.each != nil {
+				attempts = append(attempts, r.copyLocked(k.log.params.Whole == nil || k.log.params.Whole(&r.attempt)))
+			}
 		}
 		r.mu.Unlock()
+		k.log.bytes.Add(grown)
 	}
+	k.copies = attempts
 	if k.files == nil {
 		return attempts
-	}
-	b := k.appendMark(k.buffer[:0])
-	for i := range attempts {
-		whole := false
-		b, whole = segment.AppendRecord(b, func(b []byte) []byte {
-			b = append(b, recordAttempt)
-			begin := len(b)
-			b = encodeAttempt(b, &attempts[i])
-			k.pack(records[i], &attempts[i], b[begin:])
-			return b
-		})
-		if !whole {
-			lost++
-		}
 	}
 	file, err := k.files.Write(b)
 	if cap(b) <= segment.DefaultBytes {
@@ -396,20 +402,6 @@ func (k *keeper) write(ids []uint64, changed bool) []Attempt {
 	}
 	k.outcome(ids, records, lost, err)
 	return attempts
-}
-
-// pack keeps an attempt that is over as it was written, unless it has changed since it was copied.
-func (k *keeper) pack(r *record, a *Attempt, encoded []byte) {
-	if !a.Done {
-		return
-	}
-	grown := int64(0)
-	r.mu.Lock()
-	if r.due == written && !r.evicted && r.packed == nil {
-		grown = r.pack(slices.Clone(encoded))
-	}
-	r.mu.Unlock()
-	k.log.bytes.Add(grown)
 }
 
 // outcome notes how writing went.

@@ -24,9 +24,11 @@ type Params struct {
 	Off            bool // nothing is recorded, counted or told; only ids are given: for measuring what recording costs
 
 	// For Open alone.
-	Dir    string        // the folder of the record on the disk; empty: there is none
-	Each   func(Attempt) // is told of every decided attempt that was added to, by one goroutine; see [Open]; may be nil
-	Logger *slog.Logger  // nil: nothing is logged
+	Dir  string        // the folder of the record on the disk; empty: there is none
+	Each func(Attempt) // is told of every decided attempt that was added to, by one goroutine; see [Open]; may be nil
+	// Whole tells, by an attempt without steps and packets, whether Each wants it with them; nil: always. It must be quick.
+	Whole  func(*Attempt) bool
+	Logger *slog.Logger // nil: nothing is logged
 
 	fileBytes int64 // how large a file grows; 0: the default
 	slack     int64 // what the files may hold beyond Bytes; 0: slackBytes
@@ -92,14 +94,14 @@ func (r ring) slot(id uint64) *atomic.Pointer[record] { return &r[id%uint64(len(
 // record is one attempt while it is in the ring, or still being written.
 type record struct {
 	mu      sync.Mutex
-	attempt Attempt
-	packed  []byte // steps and packets of an attempt that is over, see pack; nil: they are in attempt
+	attempt Attempt // without steps and packets
+	body    body
 	text    string // what a text search looks at; empty: to be made anew
 	size    int64
 	evicted bool
 
-	tracedFor   time.Duration // since it began: so long packets beyond the first are kept
-	packetBytes int           // of its packets
+	helloAt   time.Duration // the offset of the ClientHello; 0: none came
+	tracedFor time.Duration // since it began: so long packets beyond the first are kept
 
 	due  due    // to be written to the disk
 	file uint64 // in which the latest of it that was written is; 0: nothing was
@@ -116,8 +118,8 @@ func NewLog(p Params) *Log {
 	return l
 }
 
-// OnDecided sets the function that is told each attempt at its verdict, or at its end when there was none. Set it
-// before the first Begin. It is called without locks on the goroutine of the connection, so it must not block.
+// OnDecided sets the function that is told each attempt at its verdict, or at its end when there was none, without its
+// steps and packets: [Log.Get] has them. Set it before the first Begin. It is called without locks on the goroutine of the connection, so it must not block.
 func (l *Log) OnDecided(fn func(Attempt)) { l.decided = fn }
 
 // Version rises with every change.
@@ -129,11 +131,9 @@ func (l *Log) Begin(remote, local string) *Recorder {
 		return &Recorder{log: l, record: &record{attempt: Attempt{ID: l.newest.Add(1)}}}
 	}
 	now := l.params.Now()
-	r := &record{attempt: Attempt{
-		At: now, Remote: remote, Local: local, Code: Pending,
-		Steps: append(make([]Step, 0, 12), Step{Kind: Accepted, Facts: []Fact{{"remote", remote}, {"local", local}}}),
-	}}
-	size := sizeOfAttempt + int64(2*len(remote)+2*len(local)) + 12*sizeOfStep
+	r := &record{attempt: Attempt{At: now, Remote: remote, Local: local, Code: Pending}}
+	r.body.add(&Step{Kind: Accepted, Facts: []Fact{{"remote", remote}, {"local", local}}})
+	size := r.weigh()
 	r.size = size
 
 	l.mu.Lock()
@@ -169,7 +169,7 @@ func (l *Log) evictOldest() {
 func (l *Log) forget(r *record) {
 	r.mu.Lock()
 	r.evicted = true // a connection that still lives goes on writing: nothing of it is kept
-	r.attempt.Steps, r.attempt.Packets, r.packed = nil, nil, nil
+	r.body = body{}
 	size := r.size
 	r.size = 0
 	r.mu.Unlock()
@@ -257,12 +257,9 @@ func (l *Log) clear() {
 
 // restore puts an attempt back that was read from the disk, unless it is beyond the bounds, there already or cleared.
 func (l *Log) restore(a Attempt, file uint64) *record {
-	r := &record{attempt: a, file: file}
-	if a.Done {
-		r.pack(encodeAttempt(nil, &a))
-	} else {
-		r.size = weigh(&a)
-	}
+	r := &record{attempt: a, file: file, body: bodyOf(&a)}
+	r.attempt.Steps, r.attempt.Packets = nil, nil
+	r.size = r.weigh()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	slots := *l.ring.Load()

@@ -169,7 +169,7 @@ func TestBytesAreBounded(t *testing.T) {
 	}
 	live.record.mu.Lock()
 	defer live.record.mu.Unlock()
-	if len(live.record.attempt.Steps) != 0 || live.record.size != 0 {
+	if live.record.body.stepCount != 0 || live.record.size != 0 {
 		t.Error("an evicted record still grows")
 	}
 }

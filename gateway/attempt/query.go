@@ -147,17 +147,12 @@ func (r *record) copy(whole bool) Attempt {
 	return r.copyLocked(whole)
 }
 
-// copyLocked copies what may still grow. Facts and packet bytes never change once they are recorded.
+// copyLocked is a copy that never changes.
 func (r *record) copyLocked(whole bool) Attempt {
 	a := r.attempt
 	a.Also, a.Warnings = slices.Clone(a.Also), slices.Clone(a.Warnings)
-	switch {
-	case !whole:
-		a.Steps, a.Packets = nil, nil
-	case r.packed != nil:
-		a.Steps, a.Packets = r.parts()
-	default:
-		a.Steps, a.Packets = slices.Clone(a.Steps), slices.Clone(a.Packets)
+	if whole {
+		a.Steps, a.Packets = r.body.read()
 	}
 	return a
 }

@@ -11,16 +11,11 @@ import (
 	"gatehouse/gateway/cause"
 )
 
-// What the parts of an attempt are taken to weigh, in bytes, beside their text.
-const (
-	sizeOfAttempt = 700
-	sizeOfStep    = 56
-	sizeOfFact    = 32
-	sizeOfPacket  = 48
-)
+// sizeOfAttempt is what an attempt is taken to weigh, in bytes, beside its texts, steps and packets.
+const sizeOfAttempt = 800
 
-// Recorder writes one attempt. Its methods are safe for several goroutines, cost about a microsecond and never wait for
-// a reader. What is given to it is kept as it is: the caller does not change it afterwards, and gives no secret.
+// Recorder writes one attempt. Its methods are safe for several goroutines, cost less than a microsecond and never wait for
+// a reader. Of what is given to it nothing is kept but a copy. The caller gives no secret.
 type Recorder struct {
 	log    *Log
 	record *record
@@ -38,8 +33,10 @@ func (r *Recorder) Step(kind Kind, state State, facts ...Fact) {
 	if r.log.params.Off {
 		return
 	}
-	step, size := r.makeStep(kind, state, facts)
-	r.change(later, func(a *Attempt) int64 { return addStep(a, step, size) })
+	offset := r.offset()
+	rec := r.begin()
+	rec.add(offset, kind, state, facts)
+	r.end(rec, later)
 }
 
 // Warn adds a warning: the attempt goes on, but somebody should know.
@@ -47,13 +44,18 @@ func (r *Recorder) Warn(why cause.ID, facts ...Fact) {
 	if r.log.params.Off {
 		return
 	}
-	step, size := r.makeStep(Warning, Warn, append([]Fact{{"cause", string(why)}}, facts...))
-	r.change(soon, func(a *Attempt) int64 {
-		if !slices.Contains(a.Warnings, why) && len(a.Warnings) < maxSteps {
-			a.Warnings = append(a.Warnings, why)
-		}
-		return addStep(a, step, size)
-	})
+	offset := r.offset()
+	rec := r.begin()
+	rec.warn(offset, why, facts)
+	r.end(rec, soon)
+}
+
+// warn adds a warning. The record is locked.
+func (r *record) warn(offset time.Duration, why cause.ID, facts []Fact) {
+	if a := &r.attempt; !slices.Contains(a.Warnings, why) && len(a.Warnings) < maxSteps {
+		a.Warnings = append(a.Warnings, why)
+	}
+	r.add(offset, Warning, Warn, append([]Fact{{"cause", string(why)}}, facts...))
 }
 
 // Warn adds a warning to an attempt that its own Recorder may have left already, and reports whether it is still kept. It
@@ -66,7 +68,7 @@ func (l *Log) Warn(id uint64, why cause.ID, facts ...Fact) bool {
 	}
 	rec.mu.Lock()
 	began, times := rec.attempt.At, 0
-	for _, s := range rec.copyLocked(true).Steps {
+	for _, s := range readSteps(rec.body.steps) {
 		if s.Kind == Warning && s.Fact("cause") == string(why) {
 			times++
 		}
@@ -92,16 +94,12 @@ func (r *Recorder) PacketOf(outbound bool, b []byte, length int) (more bool) {
 		return false
 	}
 	offset := r.offset()
-	kept := slices.Clone(b[:min(len(b), r.log.params.MaxPacketBytes)])
-	r.change(later, func(a *Attempt) int64 {
-		if !r.keepsPackets(offset) {
-			return 0
-		}
-		a.Packets = append(a.Packets, Packet{Offset: offset, Outbound: outbound, Bytes: kept, Length: length})
-		r.record.packetBytes += len(kept)
+	rec := r.begin()
+	if r.keepsPackets(offset) {
+		rec.body.addPacket(&Packet{Offset: offset, Outbound: outbound, Bytes: b[:min(len(b), r.log.params.MaxPacketBytes)], Length: length})
 		more = r.keepsPackets(offset)
-		return int64(sizeOfPacket + len(kept))
-	})
+	}
+	r.end(rec, later)
 	return more
 }
 
@@ -122,11 +120,11 @@ func (r *Recorder) Trace(until time.Time) {
 // keepsPackets reports whether the packet of this moment is kept. The lock of the record is held.
 func (r *Recorder) keepsPackets(offset time.Duration) bool {
 	rec := r.record
-	n := len(rec.attempt.Packets)
+	n := rec.body.packetCount
 	if n < r.log.params.PacketsKept {
 		return true
 	}
-	return offset < rec.tracedFor && !rec.evicted && n < maxTracedPackets && rec.packetBytes < maxTracedBytes
+	return offset < rec.tracedFor && !rec.evicted && n < maxTracedPackets && rec.body.packetBytes < maxTracedBytes
 }
 
 // Identify fills in who it was, as far as that is known by now. The function may set the fields from DeviceSID to
@@ -135,14 +133,12 @@ func (r *Recorder) Identify(fn func(*Attempt)) {
 	if r.log.params.Off {
 		return
 	}
-	r.change(later, func(a *Attempt) int64 {
-		before := fieldBytes(a)
-		fn(a)
-		for _, field := range fields(a) {
-			*field = clip(*field, maxFieldText)
-		}
-		return fieldBytes(a) - before
-	})
+	rec := r.begin()
+	fn(&rec.attempt)
+	for _, field := range fields(&rec.attempt) {
+		*field = clip(*field, maxFieldText)
+	}
+	r.end(rec, later)
 }
 
 // Decide records the verdict: a return code from 0 to 5 with its cause, or one of the ends without a CONNACK. A refusal
@@ -152,35 +148,35 @@ func (r *Recorder) Decide(code Code, why cause.ID, also ...cause.ID) {
 	if r.log.params.Off {
 		return
 	}
-	var step Step
-	var size int64
-	if code.Answered() {
-		facts := []Fact{{"cause", string(why)}, {"code", strconv.Itoa(int(code))}}
-		if len(also) > 0 {
-			facts = append(facts, Fact{"also", joinCauses(also)})
-		}
-		state := Good
-		if code != 0 {
-			state = Bad
-		}
-		step, size = r.makeStep(Verdict, state, facts)
-	}
 	offset := r.offset()
-	tell := false
-	r.change(soon, func(a *Attempt) int64 {
-		if a.Done || a.Live || a.Code.Refused() {
-			return 0 // decided already
-		}
+	rec := r.begin()
+	a, tell := &rec.attempt, false
+	if !a.Done && !a.Live && !a.Code.Refused() { // else it is decided already
 		a.Code, a.Cause, a.Also, a.Total = code, why, also, offset
 		tell = code > 0
-		if !code.Answered() {
-			return 0
-		}
-		return addStep(a, step, size)
-	})
+		rec.verdict(offset)
+	}
+	r.end(rec, soon)
 	if tell {
 		r.tell(code)
 	}
+}
+
+// verdict adds the verdict as a step, if a code was sent. The record is locked.
+func (r *record) verdict(offset time.Duration) {
+	a := &r.attempt
+	if !a.Code.Answered() {
+		return
+	}
+	state := Good
+	if a.Code != 0 {
+		state = Bad
+	}
+	facts := append(make([]Fact, 0, 3), Fact{"cause", string(a.Cause)}, Fact{"code", strconv.Itoa(int(a.Code))})
+	if len(a.Also) > 0 {
+		facts = append(facts, Fact{"also", joinCauses(a.Also)})
+	}
+	r.add(offset, Verdict, state, facts)
 }
 
 // Accepted records that the device has its session: whether it was there before, and how many messages waited in it.
@@ -192,16 +188,16 @@ func (r *Recorder) Accepted(present bool, pending int) {
 	if present {
 		was = "yes"
 	}
-	step, size := r.makeStep(Session, Good, []Fact{{"present", was}, {"pending", strconv.Itoa(pending)}})
-	tell := false
-	r.change(soon, func(a *Attempt) int64 {
-		if a.Code == Pending {
-			a.Code, a.Cause = 0, cause.Accepted
-		}
-		tell = a.Code == 0 && !a.Live && !a.Done
-		a.Live, a.Resumed, a.Pending = tell || a.Live, present, pending
-		return addStep(a, step, size)
-	})
+	offset := r.offset()
+	rec := r.begin()
+	a := &rec.attempt
+	if a.Code == Pending {
+		a.Code, a.Cause = 0, cause.Accepted
+	}
+	tell := a.Code == 0 && !a.Live && !a.Done
+	a.Live, a.Resumed, a.Pending = tell || a.Live, present, pending
+	rec.add(offset, Session, Good, []Fact{{"present", was}, {"pending", strconv.Itoa(pending)}})
+	r.end(rec, soon)
 	if tell {
 		r.tell(0)
 	}
@@ -214,32 +210,33 @@ func (r *Recorder) End(why cause.ID, by string, err error, facts ...Fact) {
 		return
 	}
 	offset := r.offset()
-	all := append([]Fact{{"cause", string(why)}, {"by", by}, {"after", offset.Round(time.Microsecond).String()}}, facts...)
+	all := append(make([]Fact, 0, 20), Fact{"cause", string(why)}, Fact{"by", by}, Fact{"after", offset.Round(time.Microsecond).String()})
+	all = append(all, facts...)
 	if err != nil {
 		all = append(all, Fact{"error", err.Error()})
 	}
-	step, size := r.makeStep(Ended, endState(why), all)
-	tell := false
-	var code Code
-	r.change(soon, func(a *Attempt) int64 {
-		if a.Done {
-			return 0
+	rec := r.begin()
+	a, tell := &rec.attempt, false
+	code := a.Code
+	if !a.Done {
+		if code == Pending {
+			code = NoAnswer
+			a.Code, a.Cause = code, why
 		}
-		if a.Code == Pending {
-			a.Code, a.Cause = NoAnswer, why
-		}
-		if code = a.Code; code < 0 {
+		state := endState(why)
+		switch {
+		case code < 0:
 			tell = true
-		} else if code == 0 {
+		case code == 0:
 			tell = !a.Live
 			a.End = why
-		}
-		if code > 0 {
-			step.State = Good // it was refused, so it was closed
+		default:
+			state = Good // it was refused, so it was closed
 		}
 		a.Live, a.Done, a.Total = false, true, offset
-		return addStep(a, step, size)
-	})
+		rec.add(offset, Ended, state, all)
+	}
+	r.end(rec, soon)
 	if tell {
 		r.tell(code)
 	}
@@ -256,7 +253,7 @@ func endState(why cause.ID) State {
 	return Bad
 }
 
-// tell counts the attempt under its code and passes a copy to the one who asked for it.
+// tell counts the attempt under its code and passes a copy, without steps and packets, to the one who asked for it.
 func (r *Recorder) tell(code Code) {
 	r.record.mu.Lock()
 	own := r.record.attempt.Server == ""
@@ -265,7 +262,7 @@ func (r *Recorder) tell(code Code) {
 		r.log.tally.add(r.log.params.Now(), code)
 	}
 	if fn := r.log.decided; fn != nil {
-		fn(r.record.copy(true))
+		fn(r.record.copy(false))
 	}
 }
 
@@ -274,21 +271,27 @@ func (r *Recorder) offset() time.Duration { return r.log.params.Now().Sub(r.bega
 // settled reports whether the verdict stands: a refusal, an acceptance that was confirmed, or an end.
 func (a *Attempt) settled() bool { return a.Code > 0 || a.Live || a.Done }
 
-// change applies fn under the lock of the record; fn returns by how many bytes it grew. Once the verdict stands, the attempt is
-// written to the disk again, sooner or later.
-func (r *Recorder) change(write due, fn func(*Attempt) int64) {
-	rec := r.record
-	rec.mu.Lock()
-	unpacked := rec.unpack()
-	grown := fn(&rec.attempt)
+// begin locks the record for a change, which end ends.
+func (r *Recorder) begin() *record {
+	r.record.mu.Lock()
+	return r.record
+}
+
+// end unlocks a record that has changed. Once its verdict stands, it is written to the disk again, sooner or later.
+func (r *Recorder) end(rec *record, write due) {
 	rec.text = ""
+	grown := int64(0)
 	if rec.evicted {
-		rec.attempt.Steps, rec.attempt.Packets, grown = nil, nil, 0
-	}
-	rec.size += grown
-	grown += unpacked
-	if k := r.log.keeper; k != nil && write > rec.due && !rec.evicted && rec.attempt.settled() {
-		k.note(rec, write)
+		rec.body = body{}
+	} else {
+		if r.log.keeper == nil && rec.attempt.Done { // else once it is written
+			rec.body.settle()
+		}
+		size := rec.weigh()
+		grown, rec.size = size-rec.size, size
+		if k := r.log.keeper; k != nil && write > rec.due && rec.attempt.settled() {
+			k.note(rec, write)
+		}
 	}
 	rec.mu.Unlock()
 	if grown != 0 {
@@ -297,25 +300,27 @@ func (r *Recorder) change(write due, fn func(*Attempt) int64) {
 	r.log.version.Add(1)
 }
 
-func (r *Recorder) makeStep(kind Kind, state State, facts []Fact) (Step, int64) {
-	size := int64(0)
-	for i := range facts {
-		facts[i].Value = clip(facts[i].Value, maxFactBytes)
-		size += int64(sizeOfFact + len(facts[i].Value))
+// add adds a step, within bounds. The record is locked.
+func (r *record) add(offset time.Duration, kind Kind, state State, facts []Fact) {
+	if r.evicted || r.body.stepCount >= maxSteps && kind != Ended {
+		return
 	}
-	return Step{Offset: r.offset(), Kind: kind, State: state, Facts: facts}, size
+	if slices.ContainsFunc(facts, tooLong) {
+		facts = slices.Clone(facts) // they may be others' as well
+		for i := range facts {
+			facts[i].Value = clip(facts[i].Value, maxFactBytes)
+		}
+	}
+	switch {
+	case kind == ClientHello && r.helloAt == 0:
+		r.helloAt = offset
+	case kind == Handshake && state == Good:
+		r.attempt.TLSTook = offset - r.helloAt
+	}
+	r.body.add(&Step{Offset: offset, Kind: kind, State: state, Facts: facts})
 }
 
-func addStep(a *Attempt, step Step, size int64) int64 {
-	if len(a.Steps) >= maxSteps && step.Kind != Ended {
-		return 0
-	}
-	if len(a.Steps) == cap(a.Steps) {
-		size += int64(max(len(a.Steps), 1)) * sizeOfStep
-	}
-	a.Steps = append(a.Steps, step)
-	return size
-}
+func tooLong(f Fact) bool { return len(f.Value) > maxFactBytes }
 
 // fields are the texts of an attempt that come from outside.
 func fields(a *Attempt) [10]*string {
@@ -327,20 +332,6 @@ func fieldBytes(a *Attempt) (n int64) {
 		n += int64(len(*f))
 	}
 	return n
-}
-
-// weigh is what a whole attempt is taken to weigh, as it does when it is recorded bit by bit.
-func weigh(a *Attempt) int64 {
-	size := sizeOfAttempt + 2*int64(len(a.Remote)+len(a.Local)) + int64(cap(a.Steps))*sizeOfStep + fieldBytes(a)
-	for _, s := range a.Steps {
-		for _, f := range s.Facts {
-			size += int64(sizeOfFact + len(f.Value))
-		}
-	}
-	for _, p := range a.Packets {
-		size += int64(sizeOfPacket + len(p.Bytes))
-	}
-	return size
 }
 
 // clip bounds a text without cutting a character in two.

@@ -45,8 +45,13 @@ func (o *observed) of(id uint64) *stage {
 	return s
 }
 
+// Whole reports whether Observe looks at the steps of an attempt; the others may be given to it without.
+func Whole(a *attempt.Attempt) bool {
+	return len(a.Warnings) > 0 || a.TookOver != "" || a.Code == attempt.TLS
+}
+
 // Observe takes an attempt into account: at its verdict, at its end, and whenever something was added to it. What an attempt
-// showed before is not counted again. The attempt comes with its steps; it is not kept, and costs the same however many were
+// showed before is not counted again. The attempt comes with its steps where Whole asks for them; it is not kept, and costs the same however many were
 // observed.
 func (l *Log) Observe(a attempt.Attempt) {
 	if a.Code == attempt.Pending {

@@ -142,7 +142,8 @@ func (l *Listener) run(conn served, rec *attempt.Recorder, raw net.Conn, me *liv
 			end = broker.End{Cause: cause.InternalError, Err: fmt.Errorf("panic: %v", r)}
 		}
 		_ = raw.Close()
-		rec.End(end.Cause, endedBy(end.Cause), end.Err, endFacts(end, me, l.now())...)
+		var room [usualFacts]attempt.Fact
+		rec.End(end.Cause, endedBy(end.Cause), end.Err, endFacts(room[:0], end, me, l.now())...)
 	}()
 	end = conn.Run()
 }
@@ -155,14 +156,13 @@ func endedBy(why cause.ID) string {
 	return byGateway
 }
 
-// endFacts tell what more is known of an end.
-func endFacts(end broker.End, me *live, now time.Time) []attempt.Fact {
-	var facts []attempt.Fact
+// endFacts appends what more is known of an end.
+func endFacts(facts []attempt.Fact, end broker.End, me *live, now time.Time) []attempt.Fact {
 	if by := me.successor.Load(); by != nil && end.Cause == cause.TakenOver {
 		facts = append(facts, attempt.F("new_remote", by.remote), attempt.F("new_attempt", strconv.FormatUint(by.attempt, 10)),
 			attempt.F("new_credential", by.credential), attempt.F("new_client_id", by.clientID))
 	}
-	facts = append(facts, trafficFacts(end, now)...)
+	facts = trafficFacts(facts, end, now)
 	if end.Rule != "" {
 		facts = append(facts, attempt.F("offset", strconv.Itoa(end.Offset)), attempt.F("rule", end.Rule))
 	}

@@ -3,6 +3,7 @@ package listener
 import (
 	"errors"
 	"strconv"
+	"strings"
 	"time"
 
 	"gatehouse/gateway/admission"
@@ -102,7 +103,8 @@ func (a *arrival) recordConnect(header, body []byte, c wire.Connect) {
 	} else { // nothing is known of what follows the level
 		packet = withoutSecrets(packet, len(header), len(packet))
 	}
-	facts := []attempt.Fact{attempt.F("protocol", c.ProtocolName), attempt.F("level", strconv.Itoa(int(c.Level)))}
+	var room [usualFacts]attempt.Fact
+	facts := append(room[:0], attempt.F("protocol", c.ProtocolName), attempt.F("level", strconv.Itoa(int(c.Level))))
 	if c.Supported() {
 		facts = append(facts, attempt.F("clean", yesNo(c.Clean)), attempt.F("keepalive", strconv.Itoa(int(c.KeepAlive))), attempt.F("client_id", c.ClientID),
 			attempt.F("user", userFact(c)), attempt.F("password", presence(c.HasPassword)), attempt.F("will", yesNo(c.HasWill)))
@@ -195,14 +197,19 @@ func hexOf(b []byte) string {
 	if len(shown) == 0 {
 		return ""
 	}
-	text := make([]byte, 0, 3*len(shown)+len(" …"))
-	for _, c := range shown {
-		text = append(text, hexDigits[c>>4], hexDigits[c&0xf], ' ')
+	var text strings.Builder
+	text.Grow(3*len(shown) + len("…"))
+	for n, c := range shown {
+		if n > 0 {
+			text.WriteByte(' ')
+		}
+		text.WriteByte(hexDigits[c>>4])
+		text.WriteByte(hexDigits[c&0xf])
 	}
 	if len(b) > hexShown {
-		return string(append(text, "…"...))
+		text.WriteString(" …")
 	}
-	return string(text[:len(text)-1])
+	return text.String()
 }
 
 const hexDigits = "0123456789abcdef"
@@ -288,7 +295,8 @@ func (a *arrival) wait(d time.Duration) {
 // recordVerdict records what was looked up and found, who it is, and the verdict.
 func (a *arrival) recordVerdict(c wire.Connect, v admission.Verdict) {
 	if v.Code == admission.CodeAccepted || v.Code >= admission.CodeBadCredentials {
-		a.rec.Step(attempt.Lookup, stateOf(v.Code != admission.CodeBadCredentials), lookupFacts(a.thumbprint, c, v)...)
+		var room [usualFacts]attempt.Fact
+		a.rec.Step(attempt.Lookup, stateOf(v.Code != admission.CodeBadCredentials), lookupFacts(room[:0], a.thumbprint, c, v)...)
 	}
 	a.rec.Identify(func(at *attempt.Attempt) {
 		at.DeviceSID, at.DeviceName, at.CredentialSID, at.ServiceSID = v.DeviceSID, v.DeviceName, v.CredentialSID, v.ServiceSID
@@ -297,7 +305,8 @@ func (a *arrival) recordVerdict(c wire.Connect, v admission.Verdict) {
 	a.rec.Decide(attempt.Code(v.Code), v.Cause, v.Also...)
 }
 
-func lookupFacts(thumbprint string, c wire.Connect, v admission.Verdict) []attempt.Fact {
+// lookupFacts appends what was looked up, and what was found.
+func lookupFacts(facts []attempt.Fact, thumbprint string, c wire.Connect, v admission.Verdict) []attempt.Fact {
 	known := v.CredentialSID != "" && v.Cause != cause.CredentialRevoked && (v.Cause != cause.DeviceDeleted || v.FleetSID != "")
 	name := v.CredentialSID
 	by := "certificate"
@@ -307,7 +316,7 @@ func lookupFacts(thumbprint string, c wire.Connect, v admission.Verdict) []attem
 			name = c.User // a Key SID, else it would not have been looked up
 		}
 	}
-	facts := []attempt.Fact{attempt.F("by", by), attempt.F("credential", name), attempt.F("found", yesNo(known))}
+	facts = append(facts, attempt.F("by", by), attempt.F("credential", name), attempt.F("found", yesNo(known)))
 	if thumbprint == "" && known {
 		secret := "differs"
 		if v.SecretMatched {

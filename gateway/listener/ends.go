@@ -26,13 +26,12 @@ var packetNames = map[byte]string{
 	wire.DISCONNECT: "DISCONNECT",
 }
 
-// trafficFacts say what a connection carried, and how it went silent or away.
-func trafficFacts(end broker.End, now time.Time) []attempt.Fact {
+// trafficFacts appends what a connection carried, and how it went silent or away.
+func trafficFacts(facts []attempt.Fact, end broker.End, now time.Time) []attempt.Fact {
 	number := func(n uint64) string { return strconv.FormatUint(n, 10) }
-	facts := []attempt.Fact{
+	facts = append(facts,
 		attempt.F("packets_in", number(end.PacketsIn)), attempt.F("packets_out", number(end.PacketsOut)),
-		attempt.F("bytes_in", number(end.BytesIn)), attempt.F("bytes_out", number(end.BytesOut)), attempt.F("pings", number(end.Pings)),
-	}
+		attempt.F("bytes_in", number(end.BytesIn)), attempt.F("bytes_out", number(end.BytesOut)), attempt.F("pings", number(end.Pings)))
 	if end.Last != 0 {
 		facts = append(facts, attempt.F("last_packet", packetNames[end.Last]), attempt.F("last_packet_at", now.Add(-end.Idle).UTC().Format(time.RFC3339)),
 			attempt.F("silent_for", end.Idle.Round(time.Millisecond).String()))

@@ -24,8 +24,12 @@ import (
 // listed bounds how many entries of a peer's list are written out.
 const listed = 64
 
-func (o *offers) facts(h *tls.ClientHelloInfo) []attempt.Fact {
-	facts := append(make([]attempt.Fact, 0, 10), o.lists(h)...)
+// usualFacts is room for the facts of most steps. The record copies what it is given, so lists of that size need not be allocated.
+const usualFacts = 16
+
+// facts appends what a ClientHello says.
+func (o *offers) facts(facts []attempt.Fact, h *tls.ClientHelloInfo) []attempt.Fact {
+	facts = append(facts, o.lists(h)...)
 	if h.ServerName != "" {
 		facts = append(facts, attempt.F("sni", h.ServerName))
 	}
@@ -118,8 +122,8 @@ type sentChain struct {
 	facts []attempt.Fact
 }
 
-// facts of a chain: that of the leaf, and each certificate in the order in which it was sent, sent_1 being the leaf.
-func (c *chains) facts(answer pki.Answer) []attempt.Fact {
+// facts appends those of a chain: that of the leaf, and each certificate in the order in which it was sent, sent_1 being the leaf.
+func (c *chains) facts(facts []attempt.Fact, answer pki.Answer) []attempt.Fact {
 	c.mu.Lock()
 	known := c.byLeaf[answer.Kind]
 	if known.chain != answer.Chain {
@@ -130,7 +134,7 @@ func (c *chains) facts(answer pki.Answer) []attempt.Fact {
 		c.byLeaf[answer.Kind] = known
 	}
 	c.mu.Unlock()
-	facts := append(make([]attempt.Fact, 0, len(known.facts)+1), known.facts...) // a record keeps its own
+	facts = append(facts, known.facts...)
 	return append(facts, attempt.F("why", answer.Why))
 }
 

@@ -35,7 +35,8 @@ func observe(hello *tls.ClientHelloInfo, answer pki.Answer, err error) {
 		return
 	}
 	a.answer = answer
-	a.rec.Step(attempt.ServerChain, attempt.Good, a.l.chains.facts(answer)...)
+	var room [usualFacts]attempt.Fact
+	a.rec.Step(attempt.ServerChain, attempt.Good, a.l.chains.facts(room[:0], answer)...)
 }
 
 func (a *arrival) recordHello(hello *tls.ClientHelloInfo, state attempt.State, also ...attempt.Fact) {
@@ -43,7 +44,8 @@ func (a *arrival) recordHello(hello *tls.ClientHelloInfo, state attempt.State, a
 	if a.serverName != "" {
 		a.rec.Identify(func(at *attempt.Attempt) { at.ServerName = a.serverName })
 	}
-	a.rec.Step(attempt.ClientHello, state, append(a.l.offers.facts(hello), also...)...)
+	var room [usualFacts]attempt.Fact
+	a.rec.Step(attempt.ClientHello, state, append(a.l.offers.facts(room[:0], hello), also...)...)
 }
 
 // recordUnreadHello records a ClientHello that crypto/tls could not read, as far as it makes sense.

@@ -48,7 +48,7 @@ func BenchmarkTimelineOverhead(b *testing.B) {
 		playDevices(b)
 		return
 	}
-	recorded := attempt.Open(attempt.Params{Dir: b.TempDir(), Each: findings.New(findings.Params{}).Observe})
+	recorded := attempt.Open(attempt.Params{Dir: b.TempDir(), Each: findings.New(findings.Params{}).Observe, Whole: findings.Whole})
 	defer recorded.Close()
 	silent := attempt.NewLog(attempt.Params{Off: true})
 	with, without := loadTarget(b, recorded), loadTarget(b, silent)

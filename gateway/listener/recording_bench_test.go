@@ -87,19 +87,26 @@ func benchmarkShare(b *testing.B, make func(*world) identity) {
 }
 
 // BenchmarkRecordWhole is what becomes of a connect in the record, in full: what the listener writes of one, the verdict told to the
-// findings, and the attempt on the disk and packed. Each of many devices connects once.
+// findings, and the attempt on the disk. Many devices connect in turn, in bursts with a pause between, as the record is written in the
+// background every quarter of a second.
 func BenchmarkRecordWhole(b *testing.B) {
 	w := newWorld(b, Settings{ConnectsPerSecond: -1, Unfinished: -1})
 	record := recording(b, w, w.withKey("bench"), nil)
-	log := attempt.Open(attempt.Params{Dir: b.TempDir(), Each: findings.New(findings.Params{}).Observe})
+	log := attempt.Open(attempt.Params{Dir: b.TempDir(), Each: findings.New(findings.Params{}).Observe, Whole: findings.Whole})
 	for range 2 * 10_000 { // the ring is full, as it always is
 		record(log)
+	}
+	for log.Record().Waiting > 0 {
+		time.Sleep(10 * time.Millisecond)
 	}
 	b.ReportAllocs()
 	b.ResetTimer()
 	began := spent(b)
-	for range b.N {
+	for n := range b.N {
 		record(log)
+		if n%256 == 255 {
+			time.Sleep(300 * time.Millisecond)
+		}
 	}
 	log.Close()
 	b.ReportMetric(float64((spent(b)-began).Nanoseconds())/1000/float64(b.N), "µs/record")
@@ -130,7 +137,7 @@ func recording(b *testing.B, w *world, i identity, certificates []*x509.Certific
 	return func(log *attempt.Log) {
 		a := &arrival{l: w.Listener, guest: &guest{exempt: true}, conn: conn, certificates: certificates, rec: log.Begin("192.0.2.1:1", "127.0.0.1:8883")}
 		a.recordHello(hello, attempt.Good)
-		a.rec.Step(attempt.ServerChain, attempt.Good, w.chains.facts(answer)...)
+		a.rec.Step(attempt.ServerChain, attempt.Good, w.chains.facts(nil, answer)...)
 		if certificates != nil {
 			a.rec.Step(attempt.ClientCertificate, attempt.Good, certificateFacts(certificates)...)
 		}
@@ -143,7 +150,7 @@ func recording(b *testing.B, w *world, i identity, certificates []*x509.Certific
 		a.rec.Accepted(false, 0)
 		a.remark(decoded)
 		tap(a.rec)(true, []byte{0x20, 2, 0, 0})
-		a.rec.End(cause.ClientClosed, byDevice, nil, endFacts(broker.End{Cause: cause.ClientClosed, Traffic: broker.Traffic{PacketsIn: 1, BytesIn: 2, Last: wire.DISCONNECT}}, &live{}, w.now())...)
+		a.rec.End(cause.ClientClosed, byDevice, nil, endFacts(nil, broker.End{Cause: cause.ClientClosed, Traffic: broker.Traffic{PacketsIn: 1, BytesIn: 2, Last: wire.DISCONNECT}}, &live{}, w.now())...)
 	}
 }
 

@@ -79,17 +79,8 @@ func (m *Metrics) Attempt(a attempt.Attempt) {
 		code = strconv.Itoa(int(a.Code))
 	}
 	m.attempts.WithLabelValues(code, string(a.Cause)).Inc()
-	var hello, done *attempt.Step
-	for i := range a.Steps {
-		switch s := &a.Steps[i]; {
-		case s.Kind == attempt.ClientHello && hello == nil:
-			hello = s
-		case s.Kind == attempt.Handshake && s.State == attempt.Good:
-			done = s
-		}
-	}
-	if hello != nil && done != nil {
-		m.handshake.Observe((done.Offset - hello.Offset).Seconds())
+	if a.TLSTook > 0 {
+		m.handshake.Observe(a.TLSTook.Seconds())
 	}
 }
 
