@@ -107,6 +107,8 @@ type Script struct {
 	Pace Pace
 	// On is a server without a registry, for a scenario that needs no gateway; nil: the gateway.
 	On *Target
+	// As is a device that there is, and plays one of the scenario's; nil: all are made, and removed afterwards.
+	As *As
 }
 
 // Start plays a scenario on the gateway. It returns once it plays, or says why it does not: ErrRunning or ErrClosed.
@@ -198,6 +200,9 @@ func (r *Runs) play(ctx context.Context, script Script) (result scenario.Result,
 	}
 	defer func() { err = errors.Join(err, stage.Close()) }()
 	params.World = noting{stage, r}
+	if script.As != nil {
+		params.World = script.As.in(params.World)
+	}
 	return scenario.Run(ctx, script.Scenario, params), nil
 }
 
