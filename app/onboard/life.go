@@ -40,8 +40,8 @@ func (e *BehaviourError) Error() string {
 // MostFile bounds a file that a device replays, in bytes.
 const MostFile = 16 << 20
 
-// openFile reads a file that telemetry names.
-func openFile(name string) ([]byte, error) {
+// OpenFile reads a file that telemetry names.
+func OpenFile(name string) ([]byte, error) {
 	f, err := os.Open(name) //nolint:gosec // the user named it
 	if err != nil {
 		return nil, err
@@ -57,7 +57,7 @@ func openFile(name string) ([]byte, error) {
 // Identity is what templates and formulas of a device know of it.
 func (b *Bench) Identity(deviceSID string) telemetry.Device {
 	device, _ := b.p.Registry.Device(deviceSID)
-	return telemetry.Device{Name: device.Name(), SID: deviceSID, Open: openFile}
+	return telemetry.Device{Name: device.Name(), SID: deviceSID, Open: OpenFile}
 }
 
 // Problems are what is wrong with a setup's behaviour; none: it can be lived.

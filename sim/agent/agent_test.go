@@ -159,12 +159,17 @@ func TestAReactionMayEndOrRenewTheConnection(t *testing.T) {
 	a, ended := run(t, Params{Options: options(b, "board"), Behaviour: Behaviour{Reactions: []rules.Reaction{
 		{On: "restart", Reconnect: true}, {On: "off", Disconnect: true},
 	}}})
-	listens := func() bool {
-		return len(a.Device().(*sim.Device).Subscriptions()) == 2 && a.Status().Phase == Connected
+	granted := func() (n int) {
+		for _, e := range a.Device().(*sim.Device).Console(0) {
+			if e.Type == "SUBACK" {
+				n++
+			}
+		}
+		return n
 	}
-	simtest.Eventually(t, "it listens", listens)
+	simtest.Eventually(t, "it listens", func() bool { return granted() == 2 })
 	require.NoError(t, person.Publish(t.Context(), "restart", nil, 1, false))
-	simtest.Eventually(t, "it came back", func() bool { return a.Status().Attempts == 2 && listens() })
+	simtest.Eventually(t, "it came back and listens", func() bool { return a.Status().Attempts == 2 && granted() == 4 })
 	require.NoError(t, person.Publish(t.Context(), "off", nil, 1, false))
 	require.NoError(t, ended())
 	assert.Equal(t, Stopped, a.Status().Phase)

@@ -245,7 +245,7 @@ func textOf(b agent.Behaviour) (string, error) {
 	return string(content), err
 }
 
-// readText reads a behaviour as strictly as a file of a kind is read. The places of its mistakes are those in the text.
+// readText reads a behaviour as strictly as a file of a kind is read, with the files that it names. The places of its mistakes are those in the text.
 func readText(text string) (agent.Behaviour, []scenario.Mistake) {
 	const head, margin = "name: device\nbehaviour:\n", "  "
 	var file strings.Builder
@@ -253,7 +253,7 @@ func readText(text string) (agent.Behaviour, []scenario.Mistake) {
 	for line := range strings.Lines(text) {
 		file.WriteString(margin + line)
 	}
-	kind, mistakes := scenario.ParseKind("device", []byte(file.String()), nil)
+	kind, mistakes := scenario.ParseKind("device", []byte(file.String()), onboard.OpenFile)
 	for i := range mistakes {
 		m := &mistakes[i]
 		m.Path = strings.TrimPrefix(m.Path, "behaviour.")
@@ -267,6 +267,17 @@ func readText(text string) (agent.Behaviour, []scenario.Mistake) {
 		return agent.Behaviour{}, mistakes
 	}
 	return kind.Behaviour, nil
+}
+
+// takeOver makes a text's behaviour the draft.
+func (t *draft) takeOver(b agent.Behaviour) {
+	policy := b.Reconnect
+	b.Reconnect = agent.Policy{}
+	t.choose("", b)
+	if written(agent.Behaviour{Reconnect: policy}) != written(agent.Behaviour{}) {
+		t.d.s.p.Shell.Toast("How it comes back is chosen on the tab Connect: that part of the text was left out", nil)
+	}
+	t.d.reshow()
 }
 
 // openText shows the behaviour as text, in which everything can be said that the forms have no room for.
@@ -283,20 +294,21 @@ func (t *draft) openText() {
 	var sheet *kit.Sheet
 	var body *fyne.Container
 	take := kit.NewButton("Take it over", kit.Primary, func() {
-		b, mistakes := readText(area.Entry.Text)
-		if len(mistakes) > 0 {
-			problem.Say(onboard.Sentence(mistakes[0].Error()))
-			body.Refresh()
-			return
-		}
-		policy := b.Reconnect
-		b.Reconnect = agent.Policy{}
-		t.choose("", b)
-		if written(agent.Behaviour{Reconnect: policy}) != written(agent.Behaviour{}) {
-			t.d.s.p.Shell.Toast("How it comes back is chosen on the tab Connect: that part of the text was left out", nil)
-		}
-		sheet.Close()
-		t.d.reshow()
+		var b agent.Behaviour
+		var mistakes []scenario.Mistake
+		text := area.Entry.Text
+		t.d.s.p.Shell.Background(func(context.Context) error {
+			b, mistakes = readText(text)
+			return nil
+		}, func(error) {
+			if len(mistakes) > 0 {
+				problem.Say(onboard.Sentence(mistakes[0].Error()))
+				body.Refresh()
+				return
+			}
+			t.takeOver(b)
+			sheet.Close()
+		})
 	})
 	body = container.NewBorder(kit.Inset(0, 0, 8, 0, kit.Down(8, say)), kit.Inset(8, 0, 0, 0, kit.Down(8, problem.Container, kit.Across(8, kit.Spacer(), take))), nil, nil, area)
 	sheet = kit.ShowSheet(t.d.s.p.Shell.Window().Canvas(), "What it does, as text", fyne.NewSize(720, 600), body)
