@@ -317,6 +317,16 @@ func TestThePaletteDoesActionsWithTheKeyboardAlone(t *testing.T) {
 	require.Equal(t, []string{"stop"}, s.gateway.asked)
 }
 
+func TestThePaletteOffersWhatTheProgramAdds(t *testing.T) {
+	s := newStage(t, state.State{})
+	done := false
+	s.frame.p.Actions = func() []Found { return []Found{{Icon: "lab", Title: "Lab: Wrong servers", Do: func() { done = true }}} }
+	s.frame.OpenPalette()
+	test.Type(s.frame.palette.field, "wrong serv")
+	s.frame.palette.field.TypedKey(&fyne.KeyEvent{Name: fyne.KeyReturn})
+	require.True(t, done)
+}
+
 func TestPickingOneOfMany(t *testing.T) {
 	s := newStage(t, state.State{})
 	got := -1
