@@ -74,6 +74,25 @@ func TestTheFleetOfADemoThatNobodyPlaysCanBeRemoved(t *testing.T) {
 	assert.False(t, d.State().Left)
 }
 
+func TestADemoThatWasRemovedGivesBackWhatItTook(t *testing.T) {
+	l, d := newDemoLab(t) // which looks for goroutines that are left
+	g := l.runs.params.Gateway
+	round := func() {
+		require.NoError(t, d.Load(t.Context()))
+		require.Eventually(t, func() bool { return g.Stats().Connected >= 8 }, 10*time.Second, 5*time.Millisecond)
+		require.NoError(t, d.Remove(t.Context()))
+		require.Eventually(t, func() bool { return g.Stats().Connected == 0 }, 10*time.Second, 5*time.Millisecond)
+	}
+	round() // what libraries and the store keep once is not counted below
+	files, before := descriptors(t), heap()
+	for range 5 {
+		round()
+	}
+	const ofTheStore = 5 // files that the registry and the record of attempts may have begun
+	require.Eventually(t, func() bool { return descriptors(t) <= files+ofTheStore }, 5*time.Second, 5*time.Millisecond)
+	assert.Less(t, heap(), before+8<<20, "of which the record of attempts has some")
+}
+
 func TestClosingTheLabEndsTheDemoAndAllowsNoOther(t *testing.T) {
 	l, d := newDemoLab(t) // which looks for goroutines that are left
 	require.NoError(t, d.Load(t.Context()))

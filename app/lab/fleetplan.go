@@ -73,7 +73,10 @@ func (p FleetPlan) Check() (problems []telemetry.Problem) {
 	if len(p.Vars) > mostVars {
 		wrong("vars", fmt.Sprintf("there are more than %d variables", mostVars), "leave some out")
 	}
-	if p.Other != nil {
+	switch {
+	case p.Other != nil && p.Other.URL == "":
+		wrong("target", "the address is missing", "write it as mqtts://host:port")
+	case p.Other != nil:
 		var refused *sim.ConnectError
 		if err := (sim.Options{URL: p.Other.URL, RootPEM: p.Other.RootPEM}).Check(); errors.As(err, &refused) {
 			wrong("target", refused.Why, refused.Todo)

@@ -117,8 +117,8 @@ func (c *card) setFigures(s lab.FleetState) {
 		ink = kit.Bad
 	}
 	c.figure(1, words.Grouped(turned), "refused or lost", ink)
-	c.figure(2, words.Rate(s.ConnectRate), "connects a second", kit.Ink)
-	c.figure(3, words.Rate(s.MessageRate), "messages a second", kit.Ink)
+	c.figure(2, words.Rate(s.ConnectRate), "connects/s", kit.Ink)
+	c.figure(3, words.Rate(s.MessageRate), "messages/s", kit.Ink)
 	if s.PerDevice == 0 {
 		c.figure(4, "–", "memory a device", kit.Ink)
 	} else {

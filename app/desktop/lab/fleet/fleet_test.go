@@ -134,7 +134,7 @@ func TestTheFiguresOfAFleetAreLiveAndItsDeviceIsALink(t *testing.T) {
 	s.fleets.all = []lab.FleetState{running()}
 	require.True(t, shelltest.Tick(s.View))
 	require.False(t, shelltest.Tick(s.View), "nothing has changed")
-	for _, said := range []string{"Running", "188 connected of 200", "12 refused or lost", "94 connects a second", "41 messages a second", "94.0 KiB memory a device", "made in 0.5 s", "too many connects"} {
+	for _, said := range []string{"Running", "188 connected of 200", "12 refused or lost", "94 connects/s", "41 messages/s", "94.0 KiB memory a device", "made in 0.5 s", "too many connects"} {
 		require.Contains(t, s.texts(), said)
 	}
 	require.NotContains(t, s.texts(), "No fleet yet")

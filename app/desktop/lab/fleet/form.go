@@ -82,10 +82,10 @@ func newForm(v *View) *form {
 	f.start = kit.NewButton("Make and start them", kit.Primary, f.submit)
 	f.line("kind", "Kind", kinds, "")
 	f.line("count", "How many", f.count, "")
-	f.line("rate", "Each second", f.rate, "")
-	f.line("name", "Names", f.name, "{n} stands for the number of the device.")
-	f.line("vars", "Variables", f.vars, "They differ from device to device: values are taken in turn, and {n} is the number. Use them in names and topics.")
-	f.line("topics", "Topics below", f.topics, "Put before the topics that this kind reports on.")
+	f.line("rate", "Started", kit.Columns(8, []float32{1, 1}, f.rate, kit.Across(0, kit.NewText("a second", kit.Caption))), "")
+	f.line("name", "Names", f.name, "{n} is the number of the device.")
+	f.line("vars", "Variables", f.vars, "For names and topics. Devices take the values in turn.")
+	f.line("topics", "Topics below", f.topics, "Put before the topics of this kind’s reports.")
 	f.line("identity", "Identity", kit.Flow(6, f.key, f.certificate), "")
 	f.line("place", "Connect to", kit.Flow(6, f.places[0], f.places[1], f.places[2]), "")
 	f.line("target", "Address", f.url, "")
@@ -93,8 +93,8 @@ func newForm(v *View) *form {
 	f.line("user", "User", kit.Columns(6, []float32{1, 1}, f.user, f.password), "Sent by every device.")
 	f.other.Objects = []fyne.CanvasObject{f.lines["target"].Content, f.lines["root"].Content, f.lines["user"].Content}
 	f.content = kit.Down(10,
-		kit.NewText("New fleet", kit.Title), f.lines["kind"].Content, f.about, f.lines["count"].Content, f.lines["rate"].Content, f.lines["name"].Content,
-		f.lines["vars"].Content, f.lines["topics"].Content, f.lines["place"].Content, f.other, f.lines["identity"].Content)
+		kit.NewText("New fleet", kit.Title), f.lines["kind"].Content, f.about, f.lines["count"].Content, f.lines["rate"].Content,
+		f.lines["place"].Content, f.other, f.lines["identity"].Content, f.lines["name"].Content, f.lines["vars"].Content, f.lines["topics"].Content)
 	f.foot = kit.Down(8, f.preview, kit.Flow(0, f.start))
 	meter, _ := scenario.KindOf("meter")
 	f.choose(meter)
@@ -178,8 +178,8 @@ func (f *form) check() {
 	f.other.Hidden = f.place != elsewhere
 	f.lines["identity"].Content.Hidden = f.place != here
 	f.lines["place"].Remark([]string{
-		"They are registered here, in a fleet and a Sync service of their own.",
-		"They come with the broker’s user name and password, if it has one. Nothing is registered here.",
+		"Registered here, in a fleet of their own.",
+		"With its user name and password, if it has one. Nothing is registered here.",
 		"Nothing is registered here.",
 	}[f.place])
 	if f.place == ordinaryBroker && !f.ordinary {
@@ -191,7 +191,7 @@ func (f *form) check() {
 	f.blame(problems)
 	f.content.Refresh()
 	if len(problems) > 0 {
-		f.preview.Set(kit.Run{Text: "Nothing is made while a field is wrong.", Type: kit.Quiet})
+		f.preview.Set(kit.Run{Text: sentence(problems[0]), Type: kit.Body.In(kit.Bad)})
 		return
 	}
 	first, last := p.Sample()
