@@ -206,6 +206,9 @@ func (p *program) show(g *gateway.Gateway, vault *sim.Vault, setups onboard.Setu
 		Shell: f, Registry: g.Registry(), Attempts: g.Attempts(), Bench: p.bench, Endpoint: at.endpoint,
 		Connected: at.connected, Disconnect: g.Disconnect, Remedy: at.remedy, Findings: findingsOf{at},
 		Timeline: p.timeline,
+		Follow: func(ctx context.Context, deviceSID string, documents []string) error {
+			return follow(ctx, g, deviceSID, documents)
+		},
 	})
 	fixer := fix.Fixer{Shell: f, RootPEM: g.RootPEM, Pick: f.Pick, NewKey: func(sid string) {
 		f.Go(shell.Devices, sid)

@@ -50,7 +50,9 @@ type Params struct {
 	Findings findings.Source
 	// Timeline makes a timeline for the tab of attempts; nil: the screen of attempts shows it.
 	Timeline func() mend.Timeline
-	Now      func() time.Time // nil: the wall clock
+	// Follow makes the Sync documents that a device wants to follow and that are not there yet; nil when that cannot be done from here.
+	Follow func(ctx context.Context, deviceSID string, documents []string) error
+	Now    func() time.Time // nil: the wall clock
 }
 
 // Screen is the devices. All methods belong to the UI goroutine, except Pull.

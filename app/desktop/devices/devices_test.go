@@ -1,6 +1,7 @@
 package devices
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -30,6 +31,7 @@ type stage struct {
 	bench     *onboard.Bench
 	connected map[string]bool
 	cut       []string // disconnected at the gateway
+	followed  []string // documents that were made
 	s         *Screen
 }
 
@@ -53,6 +55,10 @@ func newStage(t *testing.T, names ...string) *stage {
 		Disconnect: func(sid string) bool { s.cut = append(s.cut, sid); return true },
 		Remedy: func(a attempt.Attempt) (remedy.Remedy, bool) {
 			return remedy.Remedy{Kind: remedy.NewKey, Label: "New key for " + a.DeviceName, DeviceSID: a.DeviceSID}, a.Cause == cause.WrongSecret
+		},
+		Follow: func(_ context.Context, _ string, documents []string) error {
+			s.followed = append(s.followed, documents...)
+			return nil
 		},
 		Now: func() time.Time { return time.Date(2026, 5, 4, 9, 30, 0, 0, time.UTC) },
 	})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -39,7 +40,8 @@ type live struct {
 	shownGrants            string
 
 	life   *kit.Prose
-	lived  string // what life says
+	make   *kit.Button // of the documents that it follows in vain
+	lived  string      // what life says
 	plots  *plots
 	curves *fyne.Container // the plots with what is around them
 
@@ -87,8 +89,10 @@ func newLive(d *detail) *live {
 		container.NewBorder(nil, nil, nil, kit.Inset(0, 0, 0, 8, kit.Across(8, kit.Sized(92, 0, v.subQoS), kit.Sized(right, 0, v.subscribe))), v.filter),
 		v.granted)
 	bar := container.NewBorder(nil, nil, nil, kit.Across(8, v.newest, wipe), kit.Across(0, kit.NewText("Packets both ways, the newest last; press one for all of it", kit.Caption)))
+	v.make = kit.NewButton("", kit.Small, nil)
+	v.make.Hide()
 	v.life, v.plots = kit.NewProse(), newPlots(2)
-	v.curves = kit.Down(0, kit.Inset(10, 14, 10, 14, kit.Down(6, v.life, v.plots.content)), kit.Rule())
+	v.curves = kit.Down(0, kit.Inset(10, 14, 10, 14, kit.Down(6, v.life, kit.Across(0, v.make), v.plots.content)), kit.Rule())
 	v.console = container.NewBorder(
 		kit.Down(0, v.curves, kit.Inset(8, 14, 8, 14, bar), kit.Rule()),
 		kit.Down(0, kit.Rule(), kit.Inset(10, 14, 12, 14, tools)), nil, nil, v.list)
@@ -146,8 +150,52 @@ func (v *live) showLife(f *facts) {
 		v.lived = text
 		v.life.Set(kit.Run{Text: text, Type: kit.Quiet})
 	}
+	v.offer(f)
 	v.plots.show(f.life.Series)
 	v.console.Refresh()
+}
+
+// offer offers to make the documents that the device follows in vain: a gateway refuses to subscribe to what is not there.
+func (v *live) offer(f *facts) {
+	missing := unheard(f)
+	toggle(v.make, len(missing) > 0 && v.d.s.p.Follow != nil)
+	if v.make.Hidden {
+		return
+	}
+	label := "Make the document " + missing[0]
+	if len(missing) > 1 {
+		label = "Make the documents " + strings.Join(missing, ", ")
+	}
+	v.make.SetLabel(label)
+	s, device := v.d.s, v.device
+	v.make.OnTapped(func() {
+		s.work(label, device.Name()+" follows "+strings.Join(missing, ", ")+" now", func(ctx context.Context) error {
+			if err := s.p.Follow(ctx, device.SID, missing); err != nil {
+				return err
+			}
+			return s.p.Bench.Leave(device.SID) // it subscribes when it connects
+		}, nil)
+	})
+}
+
+// unheard are the documents that a device which is left to itself wants to follow and was refused.
+func unheard(f *facts) (documents []string) {
+	if !f.life.Running || !f.state.Connected || !refusedSync(f.life.Status) {
+		return nil
+	}
+	for _, r := range f.setup.Does().Reactions {
+		name, isDocument := strings.CutPrefix(r.On, "sync/docs/")
+		granted := slices.ContainsFunc(f.granted, func(g sim.Subscription) bool { return g.Filter == r.On })
+		if isDocument && !granted && !strings.ContainsAny(name, "+#/") && !slices.Contains(documents, name) {
+			documents = append(documents, name)
+		}
+	}
+	return documents
+}
+
+// refusedSync reports whether the latest trouble is that a Sync object cannot be followed.
+func refusedSync(s agent.Status) bool {
+	return strings.HasPrefix(s.LastErr, "subscribe sync/") && strings.HasSuffix(s.LastErr, sim.ErrRefusedFilter.Error())
 }
 
 // sayLife is one sentence on a device that is left to itself.
@@ -166,7 +214,7 @@ func sayLife(l onboard.Life) string {
 	}
 	if s.LastErr != "" {
 		text += " · last trouble: " + s.LastErr
-		if strings.HasPrefix(s.LastErr, "subscribe sync/") && strings.HasSuffix(s.LastErr, sim.ErrRefusedFilter.Error()) {
+		if refusedSync(s) {
 			text += "; a Sync object has to be there before a device can follow it"
 		}
 	}

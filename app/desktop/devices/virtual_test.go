@@ -279,3 +279,19 @@ func TestADeviceLeftToItselfThatWaitsSaysWhenItTriesAgain(t *testing.T) {
 		t.Error("it cannot be stopped")
 	}
 }
+
+func TestADocumentThatADeviceFollowsInVainIsMadeByOneTap(t *testing.T) {
+	s, sid := virtual(t, tabLive)
+	s.player.Refuse = "sync/docs/Heating"
+	require.NoError(t, s.bench.Change(sid, func(x *onboard.Setup) { x.ByItself, x.Kind = true, "thermostat" }))
+	require.NoError(t, s.bench.Leave(sid))
+	simtest.Eventually(t, "it was refused", func() bool { return s.bench.Life(sid).Status.LastErr != "" && s.bench.Life(sid).Status.Sent > 0 })
+	s.s.reload()
+	s.want("a Sync object has to be there before a device can follow it")
+	s.player.Refuse = ""
+	s.press("Make the document Heating")
+	assert.Equal(t, []string{"Heating"}, s.followed)
+	simtest.Eventually(t, "it follows it", func() bool { return len(s.player.Subscriptions()) == 1 && s.bench.Connected(sid) })
+	s.s.reload()
+	s.wantNone("Make the document Heating")
+}

@@ -5,6 +5,7 @@ package onboardtest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -328,6 +329,7 @@ func (v *Vault) Delete(device string) error {
 type Player struct {
 	mu      sync.Mutex
 	Answer  func(sim.Options) sim.Result // nil: accepted
+	Refuse  string                       // a filter that cannot be subscribed to
 	state   sim.State
 	version uint64
 	entries []sim.Entry
@@ -423,6 +425,10 @@ func (p *Player) Publish(_ context.Context, topic string, payload []byte, qos by
 // Subscribe implements the virtual device.
 func (p *Player) Subscribe(_ context.Context, filter string, qos byte) (byte, error) {
 	p.mu.Lock()
+	if filter == p.Refuse {
+		p.mu.Unlock()
+		return 0x80, fmt.Errorf("subscribe %s: %w", filter, sim.ErrRefusedFilter)
+	}
 	p.granted = append(p.granted, sim.Subscription{Filter: filter, QoS: qos})
 	p.mu.Unlock()
 	p.Log(sim.Entry{At: time.Date(2026, 5, 4, 9, 32, 1, 0, time.UTC), Outbound: true, Type: "SUBSCRIBE", Summary: "SUBSCRIBE " + filter, Topic: filter, QoS: qos, Bytes: 9})
