@@ -29,7 +29,7 @@ import (
 
 const (
 	loadVariable  = "GATEHOUSE_BENCH_CONNECTS" // makes this program the devices
-	loadDevices   = 64
+	loadDevices   = 2048                       // so many that none of them storms
 	loadAtOnce    = 4
 	loadOfARound  = 256 // connects
 	overheadTimes = 24  // rounds of each kind

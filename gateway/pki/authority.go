@@ -68,6 +68,32 @@ type material struct {
 	ecdsa, rsa *tls.Certificate
 	names      []string
 	configs    sync.Map // answerKey to *tls.Config
+	asked      dialled
+}
+
+// dialled remembers of names whether they are in the leaf: the devices of a fleet dial the same one at every connect.
+type dialled struct {
+	mu    sync.Mutex
+	known map[string]bool
+}
+
+// mostDialled bounds the names that are remembered: they come from devices. A name has 253 letters at most (RFC 1035).
+const mostDialled, longestDialled = 64, 253
+
+func (d *dialled) covers(host string, verify func(string) bool) bool {
+	if len(host) > longestDialled {
+		return verify(host)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	covered, known := d.known[host]
+	if !known {
+		if covered = verify(host); d.known == nil || len(d.known) >= mostDialled {
+			d.known = map[string]bool{}
+		}
+		d.known[host] = covered
+	}
+	return covered
 }
 
 type leaf struct {
@@ -136,7 +162,8 @@ func (a *Authority) Names() []string { return slices.Clone(a.current().names) }
 
 // Covers reports whether a device that dials this host or IP address accepts the name in the leaf.
 func (a *Authority) Covers(host string) bool {
-	return a.current().ecdsa.Leaf.VerifyHostname(host) == nil
+	m := a.current()
+	return m.asked.covers(host, func(host string) bool { return m.ecdsa.Leaf.VerifyHostname(host) == nil })
 }
 
 // LeafPEM is the chain that is sent with a kind of leaf: leaf and intermediate.

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"net"
@@ -101,7 +102,15 @@ func TestBothLeavesVerifyAgainstTheRootForEveryName(t *testing.T) {
 			t.Errorf("%s: lives %s", kind, life)
 		}
 	}
-	if a.Covers("other.example") {
+	for n := range 3 * mostDialled { // more than are remembered
+		if a.Covers(fmt.Sprint("other-", n, ".example")) {
+			t.Fatal(n)
+		}
+	}
+	if n := len(a.current().asked.known); n > mostDialled {
+		t.Errorf("%d names are remembered", n)
+	}
+	if !a.Covers("localhost") || a.Covers("other.example") || a.Covers("other.example") || a.Covers(strings.Repeat("a.", 200)) {
 		t.Error("covers a name that it was not given")
 	}
 	if key, ok := a.current().rsa.Leaf.PublicKey.(*rsa.PublicKey); !ok || key.N.BitLen() != 2048 {
