@@ -27,7 +27,7 @@ const (
 // fight: two connections of one device evict each other. Facts: likely, times and interval (of the last minute).
 func (l *Log) fight(a *attempt.Attempt) {
 	e := eventOf(a)
-	e.old = evicted(a)
+	e.fight = &fight{Party{Remote: a.Remote, CredentialSID: a.CredentialSID, ClientID: a.ClientID, Attempt: a.ID}, evicted(a)}
 	events := l.watches.add(takeovers, a.DeviceSID, e, minute, max(l.params.Takeovers+1, maxEvidence))
 	if len(events) <= l.params.Takeovers {
 		return
@@ -62,15 +62,15 @@ func partiesOf(events []event) []Party {
 		return host(a.Remote) == host(b.Remote) && a.CredentialSID == b.CredentialSID && a.ClientID == b.ClientID
 	}
 	for _, e := range slices.Backward(events) {
-		add(e.party, samePeer)
+		add(e.fight.party, samePeer)
 	}
 	for _, e := range slices.Backward(events) {
-		if e.old.CredentialSID != "" { // else it is not known whether it is another one
-			add(e.old, samePeer)
+		if e.fight.old.CredentialSID != "" { // else it is not known whether it is another one
+			add(e.fight.old, samePeer)
 		}
 	}
 	if len(parties) == 1 { // the two that met last, though nothing but their ports tells them apart
-		add(events[len(events)-1].old, func(a, b Party) bool { return a.Remote == b.Remote })
+		add(events[len(events)-1].fight.old, func(a, b Party) bool { return a.Remote == b.Remote })
 	}
 	return parties
 }
@@ -99,10 +99,10 @@ func likely(parties []Party, events []event) string {
 func clientComesBack(events []event) bool {
 	last := map[string]int{}
 	for n, e := range events {
-		if before, met := last[e.party.ClientID]; met && before < n-1 {
+		if before, met := last[e.fight.party.ClientID]; met && before < n-1 {
 			return true
 		}
-		last[e.party.ClientID] = n
+		last[e.fight.party.ClientID] = n
 	}
 	return false
 }

@@ -28,9 +28,11 @@ type event struct {
 	at     time.Time
 	id     uint64
 	remote string
-	party  Party
-	old    Party // whom it evicted
+	fight  *fight // of a takeover
 }
+
+// fight is who evicted whom.
+type fight struct{ party, old Party }
 
 // watch is the latest events of one device, address or credential: no more than its pattern needs.
 type watch struct {
@@ -84,6 +86,4 @@ func (w *watches) add(p pattern, subject string, e event, window time.Duration, 
 	return one.events
 }
 
-func eventOf(a *attempt.Attempt) event {
-	return event{at: a.At, id: a.ID, remote: a.Remote, party: Party{Remote: a.Remote, CredentialSID: a.CredentialSID, ClientID: a.ClientID, Attempt: a.ID}}
-}
+func eventOf(a *attempt.Attempt) event { return event{at: a.At, id: a.ID, remote: a.Remote} }
