@@ -51,7 +51,7 @@ func TestAFleetLivesAndLeavesNothingBehind(t *testing.T) {
 	common, broker := template(t)
 	goroutines := goleak.IgnoreCurrent()
 	files, before := descriptors(t), heap()
-	const count = 100
+	const count = 60
 	func() {
 		f, problems := New(Params{Count: count, Template: common, Ramp: 200 * time.Millisecond, Provision: func(_ context.Context, name string) (Identity, error) {
 			return Identity{SID: name}, nil
