@@ -133,9 +133,11 @@ func another(s Source, deviceSID string) (Remedy, bool) {
 		if s.taken(name) {
 			continue
 		}
-		return press("Add "+name+" for the other board", name+" is there: make it a key for the other board", "", s.create(registry.NewDevice{
+		fix := press("Add "+name+" for the other board", name+" is there: make it a key for the other board", "", s.create(registry.NewDevice{
 			FleetSID: device.FleetSID, UniqueName: name, DeploymentSID: &device.DeploymentSID,
-		}, "")), true
+		}, ""))
+		fix.Brief = "Add " + name
+		return fix, true
 	}
 	return Remedy{}, false
 }
