@@ -191,7 +191,7 @@ func (v *View) list() fyne.CanvasObject {
 	v.table.OnOpen = func(i item) { v.choose(i.ID); v.play() }
 	choose := kit.NewButton("Choose…", kit.Secondary, func() { v.p.Choose(v.Open) })
 	choose.Hidden = v.p.Choose == nil
-	v.path = kit.NewField("Your own .yaml file: drop it, or its path")
+	v.path = kit.NewField("Path of your own file, or drop it here")
 	v.path.Entry.OnSubmitted = v.Open
 	own := container.NewBorder(nil, nil, nil, kit.Inset(0, 0, 0, 8, kit.Across(0, choose)), v.path)
 	head := kit.Down(8, kit.Clipped(kit.NewText("Stories with virtual devices", kit.Title)), own)

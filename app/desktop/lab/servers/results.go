@@ -2,7 +2,6 @@ package servers
 
 import (
 	"net"
-	"strconv"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
@@ -52,10 +51,9 @@ func newResults(v *View) *results {
 			},
 			Update: setOutcome,
 		},
-		kit.TextColumn("device", "Device", 116, kit.Body, nameOf),
-		kit.TextColumn("server", "Server", 148, kit.Body, func(r lab.Result) string { title, _, _ := labwords.Kind(r.Kind); return title }),
+		kit.TextColumn("device", "Device", 110, kit.Body, nameOf),
+		kit.TextColumn("server", "Server", 146, kit.Body, func(r lab.Result) string { title, _, _ := labwords.Kind(r.Kind); return title }),
 		kit.TextColumn("said", "What it did", 0, kit.Quiet, func(r lab.Result) string { _, sentence := labwords.Outcome(r); return sentence }),
-		kit.TextColumn("tries", "Tries", 44, kit.Mono.Right(), func(r lab.Result) string { return strconv.Itoa(r.Attempts) }),
 		kit.TextColumn("at", "Last", 72, kit.Mono.In(kit.Muted).Right(), func(r lab.Result) string { return r.At.Local().Format("15:04:05") }),
 	)
 	t.table.Steady = true
@@ -172,7 +170,11 @@ func (t *results) explain(r lab.Result) {
 	if r.DeviceSID != "" {
 		t.device.Set(r.Name, func() { to.Go(shell.Devices, r.DeviceSID) })
 	}
-	t.attempt.Set("Attempt "+words.Grouped(int(r.Attempt)), func() { to.Go(shell.Attempts, shell.AttemptKey(r.Attempt)) })
+	last := "Attempt " + words.Grouped(int(r.Attempt))
+	if r.Attempts > 1 {
+		last += ", the last of " + words.Grouped(r.Attempts)
+	}
+	t.attempt.Set(last, func() { to.Go(shell.Attempts, shell.AttemptKey(r.Attempt)) })
 	host := hostOf(r.Peer)
 	t.peer.Set(host, func() { to.Go(shell.Attempts, shell.FromKey(host)) })
 	t.foot.Show()

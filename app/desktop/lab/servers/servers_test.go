@@ -198,6 +198,7 @@ func TestADeviceThatFailsTheLessonIsNamedWithLinks(t *testing.T) {
 	s.view.results.table.Select(keyOf(s.lab.results[1]))
 	s.met(append([]lab.Result{{Name: "door", Peer: "127.0.0.1:2", Kind: expired, Outcome: lab.Passed, At: noon, Attempt: 18, Attempts: 1}}, s.lab.results...)...)
 	require.Equal(t, "sensor", s.view.results.device.String(), "the user's choice stays")
+	require.Equal(t, "Attempt 16, the last of 2", s.view.results.attempt.String())
 	shelltest.PressChip(t, s.view.results.content, "This server")
 	shelltest.Tick(s.view)
 	require.NotContains(t, shelltest.Texts(s.view.results.table), "sensor")
