@@ -1,6 +1,7 @@
 package listener
 
 import (
+	"bytes"
 	"errors"
 	"strconv"
 	"strings"
@@ -25,7 +26,7 @@ func (a *arrival) connect() {
 		a.malformed(header, body, err)
 		return
 	}
-	hideClientID(body, &c)
+	hideSecret(body, &c)
 	a.recordConnect(header, body, c)
 	defer clear(c.Password)
 	if a.l.other != nil {
@@ -144,17 +145,36 @@ func blank(body []byte, c wire.Connect) {
 	}
 }
 
-// hideClientID overwrites a client id that is the password: the same secret in another field. A client id has no effect
-// (contract, section 3), so nothing is lost.
-func hideClientID(body []byte, c *wire.Connect) {
-	if !c.Supported() || c.PasswordLength == 0 || c.ClientID != string(c.Password) {
+// shortestHidden is how long a password is at least that is looked for inside other fields, in bytes: a shorter one may stand there by chance,
+// and counts as a secret only where it is the whole field.
+const shortestHidden = 8
+
+// hideSecret overwrites the password in other fields: in a client id, which has no effect (contract, section 3), and in the topic of a will, which
+// nobody is to get. So nothing is lost. The user name is for blank.
+func hideSecret(body []byte, c *wire.Connect) {
+	if !c.Supported() || c.PasswordLength == 0 {
 		return
 	}
 	const levelFlagsKeepAlive, length = 4, 2
-	start := length + len(c.ProtocolName) + levelFlagsKeepAlive + length
-	id := body[start : start+len(c.ClientID)]
-	fill(id)
-	c.ClientID = string(id)
+	start := length + len(c.ProtocolName) + levelFlagsKeepAlive
+	rest := body[start : c.PasswordOffset-length]
+	switch secret := string(c.Password); {
+	case len(secret) >= shortestHidden:
+		for {
+			at := bytes.Index(rest, c.Password)
+			if at < 0 {
+				break
+			}
+			fill(rest[at : at+len(secret)])
+			rest = rest[at+len(secret):] // a password of asterisks would be found for ever
+		}
+		stars := strings.Repeat("*", len(secret))
+		c.ClientID, c.WillTopic = strings.ReplaceAll(c.ClientID, secret, stars), strings.ReplaceAll(c.WillTopic, secret, stars)
+	case c.ClientID == secret:
+		id := rest[length : length+len(c.ClientID)]
+		fill(id)
+		c.ClientID = string(id)
+	}
 }
 
 func fill(b []byte) {

@@ -293,6 +293,34 @@ func TestNoSecretOfAnUndecodableConnectIsRecorded(t *testing.T) {
 	}
 }
 
+// People put secrets into any field, and beside other things.
+func TestASecretInOtherFieldsOfAConnectIsNotRecorded(t *testing.T) {
+	const secret = "correct-horse-battery"
+	w := newWorld(t, Settings{})
+	i := w.withKey("lamp")
+	for name, c := range map[string]wire.Connect{
+		"in the client id":           {ClientID: "lamp:" + secret + ":1", User: i.credential, Password: []byte(secret)},
+		"twice in the client id":     {ClientID: secret + secret, User: i.credential, Password: []byte(secret)},
+		"in the topic of a will":     {ClientID: "lamp", HasWill: true, WillTopic: "a/" + secret, WillPayload: []byte(secret), User: i.credential, Password: []byte(secret)},
+		"the whole client id, short": {ClientID: "horse", User: i.credential, Password: []byte("horse")},
+		"asterisks":                  {ClientID: "************", User: i.credential, Password: []byte("************")},
+		"in the user name":           {ClientID: "lamp", User: i.credential + " " + secret, Password: []byte(secret)},
+	} {
+		c.HasUser, c.HasPassword, c.Clean, c.KeepAlive = true, true, true, 60
+		conn := w.dial(t, config(nil))
+		_, _ = conn.Write(wire.AppendConnect(nil, c, false))
+		_, _ = io.ReadAll(conn)
+		conn.NetConn().Close()
+		a := w.lastDone(t)
+		if name != "asterisks" && holdsSecret(t, a, string(c.Password)) {
+			t.Errorf("%s: the secret was recorded: %+v", name, a)
+		}
+		if a.Code != 4 && name != "in the user name" || len(a.Packets) == 0 {
+			t.Errorf("%s: code %d, %d packets", name, a.Code, len(a.Packets))
+		}
+	}
+}
+
 func TestWhatIsNotTLSIsNamedAndGetsNoService(t *testing.T) {
 	w := newWorld(t, Settings{})
 	for name, c := range map[string]struct {

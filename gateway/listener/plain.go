@@ -131,7 +131,7 @@ func plainConnectFacts(sent []byte) []attempt.Fact {
 	if err != nil || !whole || !c.Supported() {
 		return facts // what followed may be anything, a password as well
 	}
-	hideClientID(body, &c)
+	hideSecret(body, &c)
 	facts = append(facts, attempt.F("clean", yesNo(c.Clean)), attempt.F("keepalive", strconv.Itoa(int(c.KeepAlive))))
 	if c.ClientID != "" {
 		facts = append(facts, attempt.F("client_id", c.ClientID))
