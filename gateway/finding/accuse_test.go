@@ -32,3 +32,21 @@ func TestClientIDsMadeUpForEachConnectionAreNotTwoBoards(t *testing.T) {
 	}
 	require.Equal(t, LikelyReconnect, w.only(cause.TakeoverFight).Fact("likely"))
 }
+
+func TestAFindingFromBeforeTheClockWasSetBackIsOverAndComesBackWhenItIsSeenAgain(t *testing.T) {
+	w := newWorld(t, Params{})
+	refuse := func() {
+		for range 5 {
+			w.after(time.Second)
+			w.log.Observe(w.attempt(4, cause.UnknownKey, "192.0.2.1:1", "", "KY1", "a"))
+		}
+	}
+	refuse()
+	require.True(t, w.only(cause.IgnoresCode).Active)
+	w.after(-2 * time.Hour)
+	require.False(t, w.only(cause.IgnoresCode).Active)
+	refuse()
+	require.True(t, w.only(cause.IgnoresCode).Active)
+	w.after(11 * time.Minute)
+	require.False(t, w.only(cause.IgnoresCode).Active)
+}

@@ -235,8 +235,9 @@ func (l *Log) Clear() {
 	l.version.Add(1)
 }
 
+// active reports whether a finding was seen lately. One that was seen in the future was seen before the clock was set back.
 func (l *Log) active(e *entry, now time.Time) bool {
-	return !e.dismissed && now.Before(e.finding.Last.Add(l.params.ActiveFor))
+	return !e.dismissed && now.Sub(e.finding.Last).Abs() < l.params.ActiveFor
 }
 
 // show is a copy that stays as it is. The caller holds mu.
@@ -267,7 +268,7 @@ func (l *Log) seen(kind cause.ID, subject string, a *attempt.Attempt, at time.Ti
 	if at.Before(f.First) {
 		f.First = at
 	}
-	if at.After(f.Last) {
+	if at.After(f.Last) || f.Last.Sub(at) > l.params.ActiveFor { // the clock was set back
 		f.Last = at
 	}
 	f.DeviceSID, f.DeviceName, f.CredentialSID, f.Remote = a.DeviceSID, a.DeviceName, a.CredentialSID, a.Remote
