@@ -34,6 +34,34 @@ func TestAScenarioReadsOnlyWhatStandsBesideIt(t *testing.T) {
 	require.Error(t, err)
 }
 
+// What telemetry replays is read when the file is checked, and again while it plays.
+func TestAScenarioReplaysTheTableBesideIt(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "replay.yaml")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "day.csv"), []byte("watts\n417\n"), 0o600))
+	require.NoError(t, os.WriteFile(path, []byte(`name: Replay
+devices:
+  meter:
+    behaviour: {reports: [{topic: load, every: 100ms, qos: 1, fields: [{name: watts, kind: csv, file: day.csv, column: watts}]}]}
+  reader: {}
+steps:
+  - parallel: [{create: meter}, {create: reader}]
+  - connect: {device: reader}
+  - subscribe: {device: reader, filter: load}
+  - start: meter
+  - expect_message: {device: reader, payload: '{"watts":417}'}
+`), 0o600))
+	f, err := ReadFile(path)
+	require.NoError(t, err)
+	require.Empty(t, f.Mistakes)
+	g, err := NewThrowaway()
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, g.Close()) })
+	result, err := Play(t.Context(), g.Gateway, f.Scenario, scenario.Params{Open: f.Open})
+	require.NoError(t, err)
+	require.True(t, result.Held, result.Why)
+}
+
 func TestAFileThatCannotBeReadOrIsTooLargeIsNoScenario(t *testing.T) {
 	dir := t.TempDir()
 	_, err := ReadFile(filepath.Join(dir, "none.yaml"))
