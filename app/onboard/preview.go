@@ -27,7 +27,10 @@ func (b *Bench) Preview(deviceSID string, behaviour agent.Behaviour, report, n i
 	return messages
 }
 
-// PreviewTime is when the message of an index comes, about: jitter left aside.
-func PreviewTime(r telemetry.Report, index int) time.Duration {
-	return time.Duration(r.Every) * time.Duration(index)
+// PreviewTime is after how long the message of an index comes when the device's time passes at a pace (0: as ours), about: jitter left aside.
+func PreviewTime(r telemetry.Report, pace float64, index int) time.Duration {
+	if pace <= 0 {
+		pace = 1
+	}
+	return time.Duration(float64(r.Every) / pace * float64(index)).Round(10 * time.Millisecond)
 }

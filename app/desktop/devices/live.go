@@ -10,6 +10,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/widget"
 
 	"gatehouse/app/desktop/devices/form"
@@ -39,11 +40,13 @@ type live struct {
 	granted                *fyne.Container
 	shownGrants            string
 
-	life   *kit.Prose
-	make   *kit.Button // of the documents that it follows in vain
-	lived  string      // what life says
-	plots  *plots
-	curves *fyne.Container // the plots with what is around them
+	life *kit.Prose
+	make *kit.Button // of the documents that it follows in vain
+
+	offered *fyne.Container // make, while there are some
+	lived   string          // what life says
+	plots   *plots
+	curves  *fyne.Container // the plots with what is around them
 
 	console *fyne.Container
 	idle    *fyne.Container
@@ -90,12 +93,12 @@ func newLive(d *detail) *live {
 		v.granted)
 	bar := container.NewBorder(nil, nil, nil, kit.Across(8, v.newest, wipe), kit.Across(0, kit.NewText("Packets both ways, the newest last; press one for all of it", kit.Caption)))
 	v.make = kit.NewButton("", kit.Small, nil)
-	v.make.Hide()
+	v.offered = kit.Across(0, v.make)
+	v.offered.Hide()
 	v.life, v.plots = kit.NewProse(), newPlots(2)
-	v.curves = kit.Down(0, kit.Inset(10, 14, 10, 14, kit.Down(6, v.life, kit.Across(0, v.make), v.plots.content)), kit.Rule())
-	v.console = container.NewBorder(
-		kit.Down(0, v.curves, kit.Inset(8, 14, 8, 14, bar), kit.Rule()),
-		kit.Down(0, kit.Rule(), kit.Inset(10, 14, 12, 14, tools)), nil, nil, v.list)
+	v.curves = kit.Down(0, kit.Inset(10, 14, 10, 14, kit.Down(6, v.life, v.offered, v.plots.content)), kit.Rule())
+	above, below := kit.Down(0, v.curves, kit.Inset(8, 14, 8, 14, bar), kit.Rule()), kit.Down(0, kit.Rule(), kit.Inset(10, 14, 12, 14, tools))
+	v.console = container.New(fitting{v.plots.fit, layout.NewBorderLayout(above, below, nil, nil)}, v.list, above, below)
 	v.hint = kit.NewProse()
 	v.start = kit.NewButton("Connect it", kit.Primary, func() { d.open(tabConnect); d.views[tabConnect].(*connect).start() })
 	v.idle = kit.Inset(24, 24, 24, 24, kit.Down(12, v.hint, kit.Across(0, v.start)))
@@ -158,8 +161,8 @@ func (v *live) showLife(f *facts) {
 // offer offers to make the documents that the device follows in vain: a gateway refuses to subscribe to what is not there.
 func (v *live) offer(f *facts) {
 	missing := unheard(f)
-	toggle(v.make, len(missing) > 0 && v.d.s.p.Follow != nil)
-	if v.make.Hidden {
+	toggle(v.offered, len(missing) > 0 && v.d.s.p.Follow != nil)
+	if v.offered.Hidden {
 		return
 	}
 	label := "Make the document " + missing[0]

@@ -16,12 +16,17 @@ const (
 	plotsWide = 3
 )
 
+// lowPlace is a tab too low for all that it could show.
+const lowPlace = 560
+
 // plots are the numeric values that a device has sent in the last minutes, a curve each.
 type plots struct {
 	all     []*kit.Plot
 	rows    []*fyne.Container
 	rest    *kit.Text
 	content *fyne.Container
+	series  int
+	low     bool // there is room for one line only
 }
 
 // newPlots makes room for so many lines of three curves.
@@ -71,11 +76,29 @@ func (p *plots) show(series []onboard.Series) {
 			plot.Set(series[i].Name, drawn[i], first, last)
 		}
 	}
-	for i, row := range p.rows {
-		row.Hidden = i*plotsWide >= len(series)
+	p.series = len(series)
+	p.place()
+}
+
+// fit takes notice of how high the tab is.
+func (p *plots) fit(height float32) {
+	if low := height < lowPlace; low != p.low {
+		p.low = low
+		p.place()
 	}
-	p.rest.Hidden = len(series) <= len(p.all)
+}
+
+// place shows as many lines as there is room for, and how many curves that leaves out.
+func (p *plots) place() {
+	room := len(p.all)
+	if p.low {
+		room = plotsWide
+	}
+	for i, row := range p.rows {
+		row.Hidden = i*plotsWide >= min(p.series, room)
+	}
+	p.rest.Hidden = p.series <= room
 	if !p.rest.Hidden {
-		p.rest.Set("and " + words.Count(len(series)-len(p.all), "more value", "more values"))
+		p.rest.Set("and " + words.Count(p.series-room, "more value", "more values"))
 	}
 }

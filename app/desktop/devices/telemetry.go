@@ -66,24 +66,22 @@ func newTelemetry(d *detail) *telemetryTab {
 		kit.Rule(),
 		v.chips, v.general.Container, v.series)))
 	bar := kit.Down(0, kit.Inset(10, 14, 10, 14, v.bar.content), kit.Rule())
-	v.view = container.New(telemetryLayout{v.preview, layout.NewBorderLayout(bar, v.preview.content, nil, nil)}, v.scroll, bar, v.preview.content)
+	v.view = container.New(fitting{v.preview.fit, layout.NewBorderLayout(bar, v.preview.content, nil, nil)}, v.scroll, bar, v.preview.content)
 	return v
 }
 
-// telemetryLayout gives the preview less to show where there is little room for the form.
-type telemetryLayout struct {
-	preview *preview
-	border  fyne.Layout
+// fitting is a layout that tells first how much room there is, so that less can be shown where there is little.
+type fitting struct {
+	fit    func(height float32)
+	border fyne.Layout
 }
 
 // MinSize implements fyne.Layout.
-func (l telemetryLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
-	return l.border.MinSize(objects)
-}
+func (l fitting) MinSize(objects []fyne.CanvasObject) fyne.Size { return l.border.MinSize(objects) }
 
 // Layout implements fyne.Layout.
-func (l telemetryLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	l.preview.fit(size.Height)
+func (l fitting) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	l.fit(size.Height)
 	l.border.Layout(objects, size)
 }
 
@@ -111,7 +109,7 @@ func (v *telemetryTab) update() {
 		p.Say(v.problem(p.path))
 	}
 	v.general.Say(v.elsewhere())
-	v.preview.show(v.behaviour(), v.report, v.messages)
+	v.preview.show(v.behaviour(), v.setup.Pace, v.report, v.messages)
 	v.view.Refresh()
 }
 
@@ -473,9 +471,6 @@ type previewLine struct {
 // previewLines are how many messages are shown.
 const previewLines = 3
 
-// lowPlace is too low for all of the preview beside the form.
-const lowPlace = 560
-
 func newPreview() *preview {
 	p := &preview{title: kit.NewText("", kit.Strong), plots: newPlots(1)}
 	list := kit.Down(4)
@@ -489,7 +484,7 @@ func newPreview() *preview {
 	return p
 }
 
-func (p *preview) show(b agent.Behaviour, report int, messages []telemetry.Message) {
+func (p *preview) show(b agent.Behaviour, pace float64, report int, messages []telemetry.Message) {
 	toggle(p.content, len(b.Reports) > 0)
 	p.ready = 0
 	if report >= len(b.Reports) || len(messages) == 0 {
@@ -503,7 +498,7 @@ func (p *preview) show(b agent.Behaviour, report int, messages []telemetry.Messa
 	p.ready = min(len(messages), len(p.lines))
 	for i, m := range messages[:p.ready] {
 		l := p.lines[i]
-		l.when.Set("in " + span(onboard.PreviewTime(r, i)))
+		l.when.Set("in " + span(onboard.PreviewTime(r, pace, i)))
 		if i == 0 {
 			l.when.Set("at once")
 		}

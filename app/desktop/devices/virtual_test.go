@@ -62,6 +62,8 @@ func TestAReadyMadeKindShowsItsNextMessagesBeforeItStarts(t *testing.T) {
 	assert.Equal(t, 0, s.telemetry().kind.Chosen())
 	s.telemetry().kind.Choose(5)
 	s.want("Heats towards the target", "The next messages, as they would be · QoS 1", "at once", "in 10s", "thermostat-9/temperature", `"degrees":18`, "Not saved yet.")
+	s.telemetry().pace.Entry.SetText("20")
+	s.want("in 500ms")
 	assert.False(t, s.bench.ByItself(sid), "nothing runs before it is started")
 	assert.Empty(t, s.bench.Setup(sid).Kind, "nothing is kept before it is saved")
 	s.press("Save and start")
