@@ -69,6 +69,8 @@ type Fleets struct {
 	last   int // number
 	closed bool
 	work   sync.WaitGroup
+
+	closing chan struct{} // is closed with closed
 }
 
 // generated is one of them. All but the constant part is guarded by Fleets.mu.
@@ -120,7 +122,7 @@ var (
 )
 
 func newFleets(p Params, b *Broker) *Fleets {
-	f := &Fleets{params: p, broker: b}
+	f := &Fleets{params: p, broker: b, closing: make(chan struct{})}
 	for _, world := range story.AbandonedFleets(p.Gateway) {
 		f.last++
 		f.all = append(f.all, &generated{number: f.last, title: world.Title(), world: world, stage: FleetLeft, stays: world.Devices()})
@@ -313,6 +315,9 @@ func (f *Fleets) live(ctx context.Context, g *generated) {
 	}
 }
 
+// firstAnswer is how long memory is not measured because devices still wait for their first answer.
+const firstAnswer = 15 * time.Second
+
 // measure brings the rates up to date, and the memory once all devices have been started and have had their answer.
 func (f *Fleets) measure(g *generated) {
 	s, now := g.fleet.Status(), f.params.Now()
@@ -328,9 +333,10 @@ func (f *Fleets) measure(g *generated) {
 		c.messaged = float64(s.Sent+s.Received-c.lately[0].messages) / passed
 	}
 	if g.stage == FleetStarting && s.Started == s.Count {
-		g.stage = FleetRunning
+		g.stage, c.started = FleetRunning, now
 	}
-	due := g.stage == FleetRunning && c.perDevice == 0 && s.Connected > 0 && s.Connected+s.Waiting+s.Stopped == s.Count
+	answered := s.Connected+s.Waiting+s.Stopped == s.Count || now.Sub(c.started) > firstAnswer
+	due := g.stage == FleetRunning && c.perDevice == 0 && s.Connected > 0 && answered
 	f.mu.Unlock()
 	if !due {
 		return
@@ -422,7 +428,7 @@ func (f *Fleets) takeAway(g *generated) {
 	var err error
 	stays := 0
 	if world != nil {
-		if err = world.Close(); err != nil {
+		if err = f.clear(world); err != nil {
 			stays = world.Devices()
 		}
 	}
@@ -438,6 +444,26 @@ func (f *Fleets) takeAway(g *generated) {
 		f.all = slices.DeleteFunc(f.all, func(o *generated) bool { return o == g })
 	}
 }
+
+// clear removes what is registered. A busy disk can make the store fail for a moment, so it is tried again.
+func (f *Fleets) clear(world *story.Stage) error {
+	for try := 1; ; try++ {
+		err := world.Close()
+		if err == nil || try == mostTries {
+			return err
+		}
+		select {
+		case <-f.closing:
+			return err
+		case <-time.After(betweenTries):
+		}
+	}
+}
+
+const (
+	mostTries    = 3
+	betweenTries = 3 * time.Second
+)
 
 func (f *Fleets) find(number int) *generated {
 	i := slices.IndexFunc(f.all, func(g *generated) bool { return g.number == number })
@@ -487,6 +513,9 @@ func (f *Fleets) Faults(number int) *faults.Switches {
 // close ends all fleets, removes them, and allows no other.
 func (f *Fleets) close() {
 	f.mu.Lock()
+	if !f.closed {
+		close(f.closing)
+	}
 	f.closed = true
 	for _, g := range f.all {
 		if g.stage != FleetLeft { // that is for the user to say
