@@ -225,11 +225,11 @@ func (d *detail) turn(there bool) {
 
 // facts are what a recording holds, in a line.
 func facts(k lab.Kept) string {
-	all := []string{k.Began.Local().Format("2 Jan 2006 15:04:05"), span(k.Took), words.Count(k.Events, "event", "events")}
+	all := []string{k.Began.Local().Format("2 Jan 15:04:05"), span(k.Took), words.Count(k.Events, "event", "events")}
 	for _, one := range []struct {
 		kind      record.Kind
 		one, many string
-	}{{record.Connected, "connection", "connections"}, {record.Subscribed, "subscription", "subscriptions"}, {record.Published, "message sent", "messages sent"}, {record.Received, "received", "received"}} {
+	}{{record.Connected, "connection", "connections"}, {record.Published, "sent", "sent"}, {record.Received, "received", "received"}} {
 		if n := k.Counts[one.kind]; n > 0 {
 			all = append(all, words.Count(n, one.one, one.many))
 		}
