@@ -98,9 +98,10 @@ type generated struct {
 type counts struct {
 	at                 time.Time
 	accepted           int
-	lately             []sample // oldest first
-	connects, messaged float64  // a second
-	before             uint64   // bytes in use before the first start
+	lately             []sample  // oldest first
+	connects, messaged float64   // a second
+	started            time.Time // all were
+	before             uint64    // bytes in use before the first start
 	perDevice          uint64
 }
 
