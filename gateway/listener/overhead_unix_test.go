@@ -36,7 +36,7 @@ const (
 	partRecorded  = "gateway that records"
 	partSilent    = "gateway that does not"
 	heapVariable  = "GATEHOUSE_BENCH_HEAP" // bytes that the gateway which does not record is to hold
-	loadDevices   = 2048 // so many that none of them storms
+	loadDevices   = 2048                   // so many that none of them storms
 	loadAtOnce    = 4
 	loadOfARound  = 256                    // connects
 	overheadTimes = 24                     // rounds of each kind
