@@ -19,6 +19,8 @@ type Params struct {
 	Logger  *slog.Logger
 	// Secrets are those of a virtual device, which no recording of it may hold; nil: none is known.
 	Secrets func(deviceSID string) []string
+	// Elsewhere is a virtual device that connects to another server; false for any other device. nil: there is none.
+	Elsewhere func(deviceSID string) (Elsewhere, bool)
 }
 
 // Lab holds what runs. Its parts are safe for concurrent use.

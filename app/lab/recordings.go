@@ -91,7 +91,9 @@ type taking struct {
 	done     chan struct{}
 
 	mu       sync.Mutex
-	observer *Observer
+	tape     *record.Tape
+	observer *Observer // of what the gateway sees
+	console  *listener // in its place, of a device that connects elsewhere; nil: it does not
 	version  uint64    // of the attempts that were looked at
 	looked   time.Time // when they were
 	name     string
@@ -194,7 +196,7 @@ func (r *Recordings) Live() (all []Live) {
 	r.mu.Unlock()
 	for _, t := range takings {
 		t.mu.Lock()
-		now := t.observer.Tape.Recording(r.params.Now())
+		now := t.tape.Recording(r.params.Now())
 		l := Live{DeviceSID: t.sid, Name: t.name, Began: t.began, Events: len(now.Events), Counts: now.Counts()}
 		t.mu.Unlock()
 		for _, e := range slices.Backward(now.Events) {
@@ -239,14 +241,26 @@ func (r *Recordings) Start(deviceSID string, received bool) error {
 		secrets = r.params.Secrets(deviceSID)
 	}
 	t := &taking{id: newID(now, name, r.taken), sid: deviceSID, began: now, wasTaken: g.Traced(deviceSID), name: name + ", " + now.Format("2 Jan 15:04"), stop: make(chan struct{}), done: make(chan struct{})}
-	t.observer = &Observer{Tape: record.NewTape(t.name, deviceSID, name, now, secrets...), From: now, Had: subscriptions(g, deviceSID), Received: received}
-	if !g.Trace(deviceSID, true) {
+	t.tape = record.NewTape(t.name, deviceSID, name, now, secrets...)
+	t.observer = &Observer{Tape: t.tape, From: now, Had: subscriptions(g, deviceSID), Received: received}
+	if elsewhere, is := r.elsewhere(deviceSID); is {
+		t.console = &listener{tape: t.tape, device: elsewhere, received: received}
+		t.console.begin(now)
+	} else if !g.Trace(deviceSID, true) {
 		return fmt.Errorf("%w: too many devices are traced", ErrTooMany)
 	}
 	r.live[deviceSID] = t
 	r.version.Add(1)
 	r.work.Go(func() { r.take(t) })
 	return nil
+}
+
+// elsewhere is a device that connects to another server.
+func (r *Recordings) elsewhere(deviceSID string) (Elsewhere, bool) {
+	if r.params.Elsewhere == nil {
+		return Elsewhere{}, false
+	}
+	return r.params.Elsewhere(deviceSID)
 }
 
 // taken reports whether a recording has this ID. The lock is held.
@@ -301,22 +315,22 @@ func (r *Recordings) take(t *taking) {
 		case <-tick.C:
 		}
 		g := r.params.Gateway
-		if on && !g.Traced(t.sid) { // an hour has passed, or somebody ended it
+		if on && t.console == nil && !g.Traced(t.sid) { // an hour has passed, or somebody ended it
 			g.Trace(t.sid, true)
 		}
 		t.mu.Lock()
-		events := t.observer.Tape.Len()
+		events := t.tape.Len()
 		if !t.look(r.params) {
 			on = false
 		}
-		changed := t.observer.Tape.Len() != events
+		changed := t.tape.Len() != events
 		t.mu.Unlock()
 		if changed {
 			r.version.Add(1)
 		}
 		if now := r.params.Now(); on && now.Sub(saved) >= saveEvery {
-			if saved = now; t.observer.Tape.Len() != savedEvents {
-				savedEvents = t.observer.Tape.Len()
+			if saved = now; t.tape.Len() != savedEvents {
+				savedEvents = t.tape.Len()
 				if _, err := r.save(t); err != nil {
 					r.params.Logger.Error("a recording that goes on cannot be saved", "err", err)
 				}
@@ -329,9 +343,12 @@ func (r *Recordings) take(t *taking) {
 // look reads what is new. The lock is held.
 func (t *taking) look(p Params) (more bool) {
 	now, log := p.Now(), p.Gateway.Attempts()
+	if t.console != nil {
+		return t.console.take(now)
+	}
 	version, first := log.Version(), t.looked.IsZero()
 	if !first && version == t.version && now.Sub(t.looked) < patience {
-		return t.observer.Tape.Wait(now)
+		return t.tape.Wait(now)
 	}
 	t.version, t.looked = version, now
 	if first { // how it is connected, if it is
@@ -342,7 +359,7 @@ func (t *taking) look(p Params) (more bool) {
 
 // finish keeps a recording that is over.
 func (r *Recordings) finish(t *taking) {
-	if !t.wasTaken {
+	if !t.wasTaken && t.console == nil {
 		r.params.Gateway.Trace(t.sid, false)
 	}
 	kept, err := r.save(t)
@@ -365,7 +382,7 @@ func (r *Recordings) finish(t *taking) {
 
 func (r *Recordings) save(t *taking) (Kept, error) {
 	t.mu.Lock()
-	recording := t.observer.Tape.Recording(r.params.Now())
+	recording := t.tape.Recording(r.params.Now())
 	recording.Name = t.name
 	t.mu.Unlock()
 	return summary(t.id, recording), r.write(t.id, recording)

@@ -17,8 +17,10 @@ import (
 	"gatehouse/gateway/registry"
 	"gatehouse/sim"
 	"gatehouse/sim/faults"
+	"gatehouse/sim/ordinary"
 	"gatehouse/sim/record"
 	"gatehouse/sim/scenario"
+	"gatehouse/sim/simtest"
 )
 
 // board is a device with a key, in the default fleet.
@@ -296,4 +298,45 @@ func TestOnlyADeviceThatThereIsIsRecorded(t *testing.T) {
 	require.ErrorIs(t, l.Recordings().Start("TH00000000000000000000000000000000", false), ErrNoDevice)
 	_, err := l.Recordings().Stop("TH00000000000000000000000000000000")
 	require.ErrorIs(t, err, ErrNotRecording)
+}
+
+// TestADeviceThatConnectsElsewhereIsRecordedByItsConsole plays what was recorded on the same ordinary broker.
+func TestADeviceThatConnectsElsewhereIsRecordedByItsConsole(t *testing.T) {
+	l := newLab(t)
+	config, root := simtest.Server()
+	b, err := ordinary.Start(ordinary.Params{TLS: config})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, b.Close()) })
+	sid, o := board(t, l, "lamp")
+	o.URL, o.RootPEM, o.Credential, o.Faults = b.URL(), root, sim.Credential{}, new(faults.Switches)
+	o.Will = &sim.Will{Topic: "gone", Payload: []byte("by"), QoS: 1}
+	d := sim.NewDevice(sim.Params{})
+	t.Cleanup(d.Close)
+	l.recordings.params.Elsewhere = func(deviceSID string) (Elsewhere, bool) {
+		return Elsewhere{
+			Console: d.Console, Subscriptions: d.Subscriptions, Connected: func() bool { return d.State().Connected },
+			Connect: func() record.Connect {
+				return record.Connect{Protocol: "3.1.1", ClientID: o.ClientID, KeepAlive: o.KeepAlive, Will: &record.Will{Topic: "gone", Payload: []byte("by"), QoS: 1}}
+			},
+		}, deviceSID == sid
+	}
+	require.NoError(t, d.Connect(t.Context(), o).Err)
+	_, err = d.Subscribe(t.Context(), "orders/#", 1)
+	require.NoError(t, err)
+	require.NoError(t, l.Recordings().Start(sid, true))
+	assert.False(t, l.runs.params.Gateway.Traced(sid))
+	require.NoError(t, d.Publish(t.Context(), "orders/1", []byte{0, 255}, 1, true))
+	simtest.Eventually(t, "its own message", func() bool { return l.Recordings().Live()[0].Events == 4 })
+	o.Faults.Cut()
+	<-d.Ended()
+	require.NoError(t, d.Connect(t.Context(), o).Err)
+	require.NoError(t, d.Unsubscribe(t.Context(), "orders/#"))
+	d.Disconnect()
+	r := recorded(t, l, sid, 8)
+	assert.Equal(t, []string{"connected", "subscribed", "published", "received", "vanished", "connected", "unsubscribed", "disconnected"}, kinds(r))
+	assert.Equal(t, "by", string(r.Events[0].Connect.Will.Payload))
+	s, err := record.Write(r, record.Options{Expect: true, Idle: time.Second})
+	require.NoError(t, err)
+	result := scenario.Run(t.Context(), s.Scenario, scenario.Params{World: scenario.Plain{URL: b.URL(), RootPEM: root}})
+	assert.True(t, result.Held, "%s: %s\n%s", result.Where, result.Why, s.Text)
 }
