@@ -162,15 +162,13 @@ func (s *Screen) connectVirtual(d registry.Device, edit func(*onboard.Setup)) {
 	s.detail.busy = true
 	s.detail.play.SetLabel("Connecting…")
 	s.p.Shell.Background(func(ctx context.Context) error {
-		wrong := false
-		if err := s.p.Bench.Change(d.SID, func(setup *onboard.Setup) { edit(setup); wrong = setup.Options.WrongSecret }); err != nil {
+		if err := s.p.Bench.Change(d.SID, edit); err != nil {
 			return err
 		}
 		setup := s.p.Bench.Setup(d.SID)
 		if setup.ByItself {
 			return s.p.Bench.Leave(d.SID)
 		}
-		setup.Options.WrongSecret = wrong
 		s.p.Bench.Connect(ctx, d.SID, setup.Options) // the tab shows what came of it
 		return nil
 	}, func(err error) {

@@ -6,6 +6,7 @@ import (
 
 	"gatehouse/app/desktop/findings"
 	"gatehouse/app/desktop/kit"
+	"gatehouse/app/desktop/troubles"
 	"gatehouse/app/onboard"
 	"gatehouse/app/words"
 	"gatehouse/gateway/attempt"
@@ -83,6 +84,8 @@ type detail struct {
 	chosen  int
 	found   *kit.Link // to the findings, when there are any
 	noted   *fyne.Container
+	wrong   *kit.Link // to the faults, while some are on
+	faulty  *fyne.Container
 	body    *fyne.Container
 	content *fyne.Container
 	facts   *facts
@@ -117,12 +120,15 @@ func newDetail(s *Screen) *detail {
 	d.found = kit.NewLink("", kit.Body, nil)
 	d.noted = kit.Across(5, kit.NewIcon("attention", kit.Warn, 12), d.found)
 	d.noted.Hide()
+	d.wrong = kit.NewLink("", kit.Body, nil)
+	d.faulty = kit.Across(5, kit.NewIcon("lab", kit.Warn, 12), d.wrong)
+	d.faulty.Hide()
 	d.views = []tab{newIdentity(d), newCredentials(d), newConnect(d), newLive(d), newTelemetry(d), newReactions(d), newFaults(d), newHistory(d), newSnippets(d)}
 	d.tabs = kit.NewTabStrip("Identity", "Credentials", "Connect", "Live", "Telemetry", "Reactions", "Faults", "Attempts", "Snippets")
 	d.tabs.OnChoose = d.pick
 	d.body = container.NewStack(d.views[0].content())
 	head := kit.Down(6,
-		container.NewBorder(nil, nil, nil, kit.Across(8, d.play, d.more, shut), kit.Clipped(kit.Across(0, d.title))),
+		container.NewBorder(nil, nil, nil, kit.Across(8, d.play, d.more, shut), kit.Clipped(kit.Across(12, d.title, d.faulty))),
 		kit.Clipped(kit.Across(10, d.state, d.sid, copySID, d.noted)))
 	d.content = kit.Panel(kit.Surface, kit.Line, 1, container.NewBorder(
 		kit.Down(6, kit.Inset(13, 13, 0, 13, head), kit.Inset(0, 13, 0, 13, d.tabs)), nil, nil, nil, d.body))
@@ -191,6 +197,12 @@ func (d *detail) show(f *facts) {
 	d.play.Hidden = !f.row.virtual
 	if d.noted.Hidden = len(f.findings) == 0; !d.noted.Hidden {
 		d.found.Set(words.Count(len(f.findings), "finding", "findings"), func() { d.open(tabAttempts) })
+	}
+	if names := troubles.Words(f.troubles); len(names) > 0 {
+		d.wrong.Set(words.Count(len(names), "fault on", "faults on"), func() { d.open(tabFaults) })
+		d.faulty.Show()
+	} else {
+		d.faulty.Hide()
 	}
 	d.views[d.chosen].show(f)
 	d.content.Refresh()

@@ -204,6 +204,9 @@ func (t *draft) flush() {
 	if t.dirty {
 		s, device, setup := t.d.s, t.device, t.setup
 		s.p.Shell.Background(func(context.Context) error {
+			if _, there := s.p.Registry.Device(device); !there {
+				return nil // it was deleted
+			}
 			return s.p.Bench.Change(device, func(kept *onboard.Setup) {
 				kept.Kind, kept.Behaviour, kept.Pace, kept.ByItself = setup.Kind, setup.Behaviour, setup.Pace, setup.ByItself
 			})

@@ -230,11 +230,14 @@ func TestFaultsAreSwitchedOnAndOffWhileConnected(t *testing.T) {
 	assert.Equal(t, 300*time.Millisecond, s.bench.Troubles(sid).Network.Latency)
 	s.want("What is on counts now.")
 	s.press("Drop the next PUBACK")
-	s.want("1 to come")
+	s.want("1 to come", "2 faults on")
 	s.press("Send it")
 	assert.Len(t, s.player.Raw, 1)
+	s.s.detail.open(tabIdentity)
+	s.press("2 faults on")
 	s.press("All off")
 	assert.False(t, s.bench.Troubles(sid).Any())
+	s.wantNone("faults on")
 }
 
 func TestTheConnectTabKeepsHowTheDeviceIsDrivenAndWhomItTrusts(t *testing.T) {
