@@ -357,7 +357,7 @@ func (v *telemetryTab) buildField(i int, f telemetry.Field) fyne.CanvasObject {
 		})
 		v.update()
 	})
-	head := container.NewBorder(nil, nil, nil, kit.Across(8, sent, remove), kit.Columns(8, []float32{1, 1.2},
+	head := container.NewBorder(nil, nil, nil, kit.Inset(0, 0, 0, 8, kit.Across(8, sent, remove)), kit.Columns(8, []float32{1, 1.2},
 		v.text("name", f.Name, name, func(r *telemetry.Report, text string) string {
 			r.Fields[i].Name = strings.TrimSpace(text)
 			return ""
