@@ -68,11 +68,12 @@ func (e *events) lessons(results []lab.Result) {
 			Server   lab.Kind    `json:"server"`
 			Device   string      `json:"device"`
 			SID      string      `json:"device_sid,omitempty"`
+			KnownBy  string      `json:"known_by,omitempty"`
 			Peer     string      `json:"peer"`
 			Outcome  lab.Outcome `json:"outcome"`
 			Attempt  uint64      `json:"attempt"`
 			Sentence string      `json:"sentence"`
-		}{"lab_result", r.Kind, r.Name, r.DeviceSID, r.Peer, r.Outcome, r.Attempt, sentence})
+		}{"lab_result", r.Kind, r.Name, r.DeviceSID, r.KnownBy, r.Peer, r.Outcome, r.Attempt, sentence})
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"os"
 	"runtime"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -202,5 +203,29 @@ func TestWhatStartsDoesNotHoldUpTheOthers(t *testing.T) {
 	<-closed
 	if n := len(w.lab.Servers()); n != 0 {
 		t.Errorf("%d servers run after Close", n)
+	}
+}
+
+// TestStrangersWithoutEndCostABoundedMemory: a client id of its own for each connection, and the tour of each.
+func TestStrangersWithoutEndCostABoundedMemory(t *testing.T) {
+	w := newWorld(t)
+	i, _ := Find(ReturnCode)
+	s := &server{Server: Server{Options: Options{Code: Tour}}, tour: map[string]int{}}
+	for n := range 3 * mostPupils {
+		rec := w.log.Begin("192.0.2.1:1", "192.0.2.2:1")
+		rec.Identify(func(a *attempt.Attempt) { a.ClientID = "client-" + strconv.Itoa(n) })
+		rec.Step(attempt.Connect, attempt.Good)
+		if code := w.lab.codeFor(s, rec.ID()); code != 1 {
+			t.Fatalf("the first code of client %d is %d", n, code)
+		}
+		rec.Decide(1, cause.LabCode)
+		rec.End(cause.LabClosed, byGateway, nil)
+		w.lab.ended(i, s, rec.ID())
+	}
+	if n := len(w.lab.Results()); n != mostPupils || len(s.tour) > mostPupils || len(w.lab.order) != mostPupils {
+		t.Errorf("%d results, %d in order, %d on tour", n, len(w.lab.order), len(s.tour))
+	}
+	if newest := w.lab.Results()[0].Name; newest != "client-"+strconv.Itoa(3*mostPupils-1) {
+		t.Errorf("the newest is %s", newest)
 	}
 }

@@ -45,6 +45,14 @@ func Kind(k lab.Kind) (title, shows, passes string) {
 
 // Outcome is a result in a word and a sentence.
 func Outcome(r lab.Result) (word, sentence string) {
+	word, sentence = outcome(r)
+	if r.KnownBy == lab.ByAddress {
+		sentence += " It showed nothing of itself; nobody else came from its address lately."
+	}
+	return word, sentence
+}
+
+func outcome(r lab.Result) (word, sentence string) {
 	switch r.Outcome {
 	case lab.Passed:
 		return "Passed", "The device did what a careful device does."
