@@ -34,7 +34,7 @@ import (
 // what a client sees of it, with enough keys that they take a while. Each try has a key of its own, since a second wrong secret is
 // answered later than the first.
 func TestARefusalTellsNothingByItsTime(t *testing.T) {
-	const tries = 20
+	const tries = 15
 	dir := t.TempDir()
 	unlimited(t, dir)
 	g := open(t, dir)
