@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"gatehouse/sim"
@@ -18,7 +19,7 @@ type Life struct {
 	Known   bool // it was left to itself since the program started
 	Running bool // it is now
 	Status  agent.Status
-	Series  []Series // what it has sent, by name
+	Series  []Series // what it has sent, by name, then what a person has sent
 }
 
 // Series is a numeric value that a device sends, over time.
@@ -139,10 +140,10 @@ func (b *Bench) Life(deviceSID string) Life {
 		return Life{}
 	}
 	b.mu.Lock()
-	a, running, hidden := v.last, !v.running.over(), v.hidden
+	a, running, hidden, byHand := v.last, !v.running.over(), v.hidden, v.handSeries()
 	b.mu.Unlock()
 	if a == nil {
-		return Life{}
+		return Life{Series: byHand}
 	}
 	l := Life{Known: true, Running: running, Status: a.Status()}
 	for _, name := range a.Plotted() {
@@ -150,6 +151,11 @@ func (b *Bench) Life(deviceSID string) Life {
 			continue
 		}
 		l.Series = append(l.Series, Series{name, a.Points(name)})
+	}
+	for _, one := range byHand {
+		if !slices.ContainsFunc(l.Series, func(s Series) bool { return s.Name == one.Name }) {
+			l.Series = append(l.Series, one)
+		}
 	}
 	return l
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -443,6 +444,32 @@ func TestErrorsAreSaidInWords(t *testing.T) {
 	} {
 		if got := onboard.Say(c.err); got != c.want {
 			t.Errorf("%v: said %q", c.err, got)
+		}
+	}
+}
+
+func TestTheNumbersThatAreSentByHandAreBounded(t *testing.T) {
+	b, _, _, _, device := bench(t)
+	if err := b.Equip(t.Context(), device.SID, onboard.GenerateKey); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Publish(t.Context(), device.SID, "a", []byte("1"), 0, false); !errors.Is(err, sim.ErrNotConnected) {
+		t.Errorf("published before it was played: %v", err)
+	}
+	b.Connect(t.Context(), device.SID, onboard.DefaultOptions(device))
+	for i := range 400 {
+		payload := fmt.Sprintf(`{"v%d":%d,"always":%d,"%s":1}`, i, i, i, strings.Repeat("long", 50))
+		if err := b.Publish(t.Context(), device.SID, "a", []byte(payload), 0, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	series := b.Life(device.SID).Series
+	if len(series) > 12 {
+		t.Errorf("%d values are kept", len(series))
+	}
+	for _, s := range series {
+		if len(s.Points) > 300 || len(s.Name) > 130 {
+			t.Errorf("of %s, %d points are kept", s.Name, len(s.Points))
 		}
 	}
 }

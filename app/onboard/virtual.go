@@ -62,11 +62,12 @@ type virtual struct {
 	turn   sync.Mutex                  // held while it is started or stopped, which waits; taken before Bench.mu
 
 	// Guarded by Bench.mu.
-	last    *agent.Agent    // kept after its end, for what it has sent
-	hidden  map[string]bool // values of last that are computed and not sent
-	running *run            // nil: it is driven by hand
-	bare    bool            // running does nothing but storm
-	twin    *run            // the second board; nil: there is none
+	last    *agent.Agent             // kept after its end, for what it has sent
+	hidden  map[string]bool          // values of last that are computed and not sent
+	byHand  map[string][]agent.Point // numbers that a person has sent
+	running *run                     // nil: it is driven by hand
+	bare    bool                     // running does nothing but storm
+	twin    *run                     // the second board; nil: there is none
 }
 
 // run is an agent at work.

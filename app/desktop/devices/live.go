@@ -145,8 +145,9 @@ func (v *live) leave() {}
 
 // showLife says how a device fares that is left to itself, and draws what it sends.
 func (v *live) showLife(f *facts) {
-	toggle(v.curves, f.life.Known)
-	if !f.life.Known {
+	shown := f.life.Known || len(f.life.Series) > 0
+	toggle(v.curves, shown)
+	if !shown {
 		return
 	}
 	if text := sayLife(f.life); text != v.lived {
@@ -203,6 +204,9 @@ func refusedSync(s agent.Status) bool {
 
 // sayLife is one sentence on a device that is left to itself.
 func sayLife(l onboard.Life) string {
+	if !l.Known {
+		return "The numbers that you have sent by hand."
+	}
 	s := l.Status
 	text := "It is driven by hand now; this is what it sent while it was left to itself."
 	if l.Running {
@@ -296,7 +300,10 @@ func (v *live) act(what string, do func(ctx context.Context, p onboard.Player) e
 func (v *live) send() {
 	topic, payload, qos, retain := form.Trim(v.topic), []byte(v.payload.Entry.Text), byte(max(v.qos.Chosen(), 0)), v.retain.On()
 	v.follow = true
-	v.act("Publish to "+topic, func(ctx context.Context, p onboard.Player) error { return p.Publish(ctx, topic, payload, qos, retain) })
+	bench, device := v.d.s.p.Bench, v.device.SID
+	v.act("Publish to "+topic, func(ctx context.Context, _ onboard.Player) error {
+		return bench.Publish(ctx, device, topic, payload, qos, retain)
+	})
 }
 
 func (v *live) listen() {

@@ -300,3 +300,21 @@ func TestADocumentThatADeviceFollowsInVainIsMadeByOneTap(t *testing.T) {
 	s.s.reload()
 	s.wantNone("Make the document Heating")
 }
+
+func TestNumbersThatAreSentByHandAreDrawnToo(t *testing.T) {
+	s, sid := virtual(t, tabLive)
+	require.True(t, s.bench.Connect(t.Context(), sid, s.bench.Setup(sid).Options).Accepted())
+	s.player.Log(sim.Entry{Type: "CONNACK", Summary: "CONNACK 0"})
+	s.pull()
+	v := s.s.detail.views[tabLive].(*live)
+	for _, payload := range []string{`{"degrees":20.5,"on":true,"note":"x"}`, `{"degrees":21.5,"on":false}`} {
+		v.payload.Entry.SetText(payload)
+		s.press("Publish")
+	}
+	s.want("The numbers that you have sent by hand.", "degrees", "21.50", "20.50", "on")
+	v.topic.Entry.SetText("plant/humidity")
+	v.payload.Entry.SetText("55")
+	s.press("Publish")
+	s.want("humidity", "55")
+	assert.Len(t, s.bench.Life(sid).Series, 3, "a text is no number")
+}
