@@ -23,6 +23,9 @@ type Observer struct {
 	// Received says that messages to the device are recorded as well.
 	Received bool
 
+	// Service is the Sync service that the device was admitted to last; empty while none is known.
+	Service string
+
 	seen    map[uint64]*seen
 	unacked map[uint16]string // topics of the device's messages that wait for an acknowledgement, by packet id
 	given   bool              // Had was told
@@ -121,6 +124,7 @@ func (o *Observer) read(a attempt.Attempt, s *seen, now time.Time) {
 			return
 		}
 		o.connected(a, s)
+		o.Service = a.ServiceSID
 		s.told = true
 	}
 	version := inspect.Version(a)

@@ -15,6 +15,7 @@ import (
 
 	"gatehouse/gateway"
 	"gatehouse/gateway/attempt"
+	"gatehouse/gateway/objects"
 	"gatehouse/gateway/wire"
 	"gatehouse/sim/record"
 )
@@ -300,6 +301,19 @@ func subscriptions(g *gateway.Gateway, deviceSID string) (all []wire.Subscriptio
 	return all
 }
 
+// documents are what is in those that events use. One that is too long, or gone, is left out.
+func documents(g *gateway.Gateway, serviceSID string, events []record.Event) map[string]string {
+	names, _ := record.DocumentsOf(events)
+	all := map[string]string{}
+	for _, name := range names {
+		o, err := g.Objects().Get(serviceSID, objects.Document, name)
+		if err == nil && len(o.Data) <= record.MostDocumentBytes && len(all) < record.MostDocuments {
+			all[name] = string(o.Data)
+		}
+	}
+	return all
+}
+
 // take records until it is stopped or full.
 func (r *Recordings) take(t *taking) {
 	defer close(t.done)
@@ -384,7 +398,9 @@ func (r *Recordings) save(t *taking) (Kept, error) {
 	t.mu.Lock()
 	recording := t.tape.Recording(r.params.Now())
 	recording.Name = t.name
+	service := t.observer.Service
 	t.mu.Unlock()
+	recording.Documents = documents(r.params.Gateway, service, recording.Events)
 	return summary(t.id, recording), r.write(t.id, recording)
 }
 

@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gatehouse/app/story"
+	"gatehouse/gateway/objects"
 	"gatehouse/gateway/registry"
 	"gatehouse/sim"
 	"gatehouse/sim/faults"
@@ -225,6 +226,28 @@ func TestADeviceIsRecordedFromTheMiddleOfItsConnection(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, string(s.Text), "# It had subscribed before.")
 	result, err := story.Play(t.Context(), l.runs.params.Gateway, s.Scenario, scenario.Params{})
+	require.NoError(t, err)
+	assert.True(t, result.Held, "%s: %s\n%s", result.Where, result.Why, s.Text)
+}
+
+func TestADeviceThatFollowsADocumentIsReplayedWithTheDocument(t *testing.T) {
+	l := newLab(t)
+	g := l.runs.params.Gateway
+	_, err := g.Objects().Create(t.Context(), objects.System(), g.Registry().Services()[0].SID, objects.Document, objects.NewObject{UniqueName: "Heating", Data: []byte(`{"target":21}`)})
+	require.NoError(t, err)
+	sid, o := board(t, l, "thermostat")
+	d := sim.NewDevice(sim.Params{})
+	t.Cleanup(d.Close)
+	require.NoError(t, d.Connect(t.Context(), o).Err)
+	_, err = d.Subscribe(t.Context(), "sync/docs/Heating", 1)
+	require.NoError(t, err)
+	require.NoError(t, l.Recordings().Start(sid, false))
+	require.NoError(t, d.Publish(t.Context(), "thermostat/t", []byte("20"), 1, false))
+	r := recorded(t, l, sid, 3)
+	assert.Equal(t, map[string]string{"Heating": `{"target":21}`}, r.Documents)
+	s, err := record.Write(r, record.Options{})
+	require.NoError(t, err)
+	result, err := story.Play(t.Context(), g, s.Scenario, scenario.Params{})
 	require.NoError(t, err)
 	assert.True(t, result.Held, "%s: %s\n%s", result.Where, result.Why, s.Text)
 }

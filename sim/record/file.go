@@ -58,6 +58,14 @@ func Decode(file []byte) (Recording, error) {
 	if len(r.Events) > MostEvents {
 		return damaged("it has %d events", len(r.Events))
 	}
+	if len(r.Documents) > MostDocuments {
+		return damaged("it has %d documents", len(r.Documents))
+	}
+	for name, content := range r.Documents {
+		if !json.Valid([]byte(content)) || len(content) > MostDocumentBytes {
+			return damaged("document %.40q is no JSON, or too long", name)
+		}
+	}
 	size := 0
 	for i, e := range r.Events {
 		if size += e.size(); size > MostBytes {

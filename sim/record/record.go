@@ -12,6 +12,9 @@ const (
 	MostEvents = 2000
 	MostBytes  = 512 << 10 // of topics and payloads together
 	Longest    = 50 * time.Minute
+
+	MostDocuments     = 50
+	MostDocumentBytes = 16 << 10 // of one
 )
 
 // Kind says what happened.
@@ -82,6 +85,9 @@ type Recording struct {
 	Ended      time.Time `json:"ended"`
 	Events     []Event   `json:"events"`
 	Notes      []string  `json:"notes,omitempty"` // what is missing, and why, in sentences
+	// Documents are the Sync documents that it used, by their unique names, as JSON: the scenario's own service needs them as well. One that is
+	// used and not among them is empty there.
+	Documents map[string]string `json:"documents,omitempty"`
 }
 
 // Took is how long it was recorded.

@@ -83,6 +83,20 @@ steps:
 `, string(s.Text))
 }
 
+func TestDocumentsThatItUsedAreMadeInTheScenariosOwnService(t *testing.T) {
+	r := lamp()
+	r.Documents = map[string]string{"Heating": `{"target":21}`}
+	r.Events = append(r.Events[:1:1], Event{At: noon, Kind: Subscribed, Connection: 1, Topic: "sync/docs/Heating", QoS: 1},
+		Event{At: noon, Kind: Published, Connection: 1, Topic: "sync/docs/Other one"}, Event{At: noon, Kind: Subscribed, Connection: 1, Topic: "sync/lists/l"},
+		Event{At: noon, Kind: Subscribed, Connection: 1, Topic: "sync/docs/secret", Denied: true}, Event{At: noon, Kind: Subscribed, Connection: 1, Topic: "sync/docs/ET0123456789abcdef0123456789abcdef"})
+	s, err := Write(r, Options{})
+	require.NoError(t, err)
+	text := string(s.Text)
+	assert.Contains(t, text, "steps:\n  - set: {document: Heating, json: '{\"target\":21}'}\n  # What was in this document is not recorded.\n  - set: {document: \"Other one\", json: \"{}\"}\n  - create: lamp-kitchen\n")
+	assert.Contains(t, text, "# It used sync/docs/ET0123456789abcdef0123456789abcdef, sync/lists/l, which a scenario cannot make")
+	assert.Equal(t, 2, strings.Count(text, "set: "))
+}
+
 func TestWaitsAreShortenedAndSpedUpWhenAsked(t *testing.T) {
 	waits := func(o Options) (all []time.Duration) {
 		s, err := Write(lamp(), o)

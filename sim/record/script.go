@@ -163,6 +163,7 @@ func (w *writer) note(text string) {
 
 // play writes the steps.
 func (w *writer) play() {
+	w.documents()
 	w.step("create: " + w.roles[0].name)
 	missed := 0
 	for i, e := range w.recording.Events {
