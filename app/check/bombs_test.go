@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"io"
 	"net"
 	"strings"
 	"testing"
@@ -159,5 +160,41 @@ func TestWhatAServerSpoilsIsToldInWordsForPeople(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestAnInterruptedRoundTripLeavesNoSubscription in the session of the device.
+func TestAnInterruptedRoundTripLeavesNoSubscription(t *testing.T) {
+	w := newWorld(t)
+	heard := make(chan []byte, 1)
+	published := make(chan struct{})
+	port := servedTLS(t, w.config(), func(c net.Conn) {
+		b := make([]byte, 1024)
+		for _, answer := range []string{connack0, "\x90\x03\x00\x01\x00", ""} {
+			if _, err := c.Read(b); err != nil {
+				return
+			}
+			_, _ = io.WriteString(c, answer)
+		}
+		close(published)
+		last, _ := io.ReadAll(c)
+		heard <- last
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() {
+		<-published
+		cancel()
+	}()
+	r := Run(ctx, Options{Target: "mqtts://localhost:" + port, CA: w.root.pem(), Lookup: loopbackOnly, RoundTrip: true}, nil)
+	require.Equal(t, ExitFailure, r.Exit, r.Summary)
+	select {
+	case last := <-heard:
+		const unsubscribe = 0xa2 // with its reserved flags
+		require.NotEmpty(t, last)
+		require.EqualValues(t, unsubscribe, last[0], "% x", last)
+		require.Equal(t, []byte{0xe0, 0}, last[len(last)-2:], "DISCONNECT")
+	case <-time.After(5 * time.Second):
+		t.Fatal("the connection stays open")
 	}
 }

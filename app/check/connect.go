@@ -357,6 +357,13 @@ func (r *run) roundTrip(l link, box *inbox) {
 	failed := func(detail, advice string) {
 		r.end(ExitRoundTrip, Step{ID: StepRoundTrip, State: attempt.Bad, Title: "Accepted, but the round trip failed", Detail: detail, Advice: advice}, began)
 	}
+	// An interruption, too, must leave no subscription in the device's session.
+	undo := func() {
+		_ = l.SetWriteDeadline(time.Now().Add(undoBound))
+		_, _ = l.Write(wire.AppendEmpty(wire.AppendUnsubscribe(nil, 2, topic), wire.DISCONNECT))
+	}
+	r.undo.Store(&undo)
+	defer r.undo.Store(nil)
 	r.within(l, roundTripBound)
 	if _, err := l.Write(wire.AppendSubscribe(nil, 1, wire.Subscription{Filter: topic})); err != nil {
 		failed("The SUBSCRIBE could not be sent.", "")

@@ -23,6 +23,7 @@ const (
 	answerBound    = 10 * time.Second
 	roundTripBound = 5 * time.Second
 	probeBound     = 2 * time.Second
+	undoBound      = 500 * time.Millisecond
 	wholeBound     = 30 * time.Second
 
 	// graceOthers is how long the other addresses may take once one has answered.

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"gatehouse/app/check/files"
@@ -59,15 +60,21 @@ type run struct {
 	identity  files.Identity
 	roots     *x509.CertPool
 	trustedBy string
-	address   netip.Addr // in use
-	held      []func()   // gives back what is open
+	address   netip.Addr             // in use
+	held      []func()               // gives back what is open
+	undo      atomic.Pointer[func()] // what an interruption does before the connection is closed; nil: nothing
 
 	result Result
 }
 
 // hold closes a connection when the check ends, or at once when it is interrupted.
 func (r *run) hold(conn net.Conn) {
-	stop := context.AfterFunc(r.ctx, func() { _ = conn.Close() })
+	stop := context.AfterFunc(r.ctx, func() {
+		if undo := r.undo.Load(); undo != nil {
+			(*undo)()
+		}
+		_ = conn.Close()
+	})
 	r.held = append(r.held, func() {
 		stop()
 		_ = conn.Close()
