@@ -95,6 +95,7 @@ func TestDocumentsThatItUsedAreMadeInTheScenariosOwnService(t *testing.T) {
 	assert.Contains(t, text, "steps:\n  - set: {document: Heating, json: '{\"target\":21}'}\n  # What was in this document is not recorded.\n  - set: {document: \"Other one\", json: \"{}\"}\n  - create: lamp-kitchen\n")
 	assert.Contains(t, text, "# It used sync/docs/ET0123456789abcdef0123456789abcdef, sync/lists/l, which a scenario cannot make")
 	assert.Equal(t, 2, strings.Count(text, "set: "))
+	assert.Equal(t, "lamp-kitchen", s.Device)
 }
 
 func TestWaitsAreShortenedAndSpedUpWhenAsked(t *testing.T) {

@@ -37,7 +37,8 @@ const slack = 30 * time.Second
 type Script struct {
 	Text     []byte
 	Scenario *scenario.Scenario
-	Left     int // events that found no room in it
+	Device   string // the name on the gateway of the device that does what was recorded
+	Left     int    // events that found no room in it
 }
 
 // Write makes a scenario of a recording. Its text says in comments what is missing, and is read by scenario.Parse as the
@@ -55,7 +56,11 @@ func Write(r Recording, o Options) (Script, error) {
 	if len(mistakes) > 0 {
 		return Script{}, fmt.Errorf("the recording cannot be written as a scenario: %w", mistakes[0])
 	}
-	return Script{Text: text, Scenario: s, Left: w.left}, nil
+	device := w.roles[0].name
+	if named := s.Devices[device].Name; named != "" {
+		device = named
+	}
+	return Script{Text: text, Scenario: s, Device: device, Left: w.left}, nil
 }
 
 // writer makes the text.

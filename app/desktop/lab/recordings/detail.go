@@ -280,10 +280,7 @@ func (d *detail) play(as *lab.As) {
 		return
 	}
 	if as != nil {
-		as.Name = s.Scenario.Devices[s.Scenario.Steps[0].Create].Name
-		if as.Name == "" {
-			as.Name = s.Scenario.Steps[0].Create
-		}
+		as.Name = s.Device
 	}
 	if err := d.view.p.Runs.Start(lab.Script{ID: runID(s.id), Scenario: s.Scenario, As: as}); err != nil {
 		d.view.p.Shell.Fail("The recording does not run", err)
