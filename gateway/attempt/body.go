@@ -64,10 +64,15 @@ func (b *body) settle() {
 	if cap(b.steps)-len(b.steps) <= len(b.steps)/slack {
 		return
 	}
-	buffer, lent := b.steps, b.lent
-	b.steps, b.lent = append(make([]byte, 0, len(buffer)), buffer...), false
-	if lent {
-		buffers.Put((*[usualSteps]byte)(buffer[:usualSteps]))
+	buffer := *b
+	b.steps, b.lent = append(make([]byte, 0, len(b.steps)), b.steps...), false
+	buffer.release()
+}
+
+// release gives back the buffer; the body is not used any more.
+func (b *body) release() {
+	if b.lent {
+		buffers.Put((*[usualSteps]byte)(b.steps[:usualSteps]))
 	}
 }
 
@@ -79,6 +84,9 @@ func (b *body) read() ([]Step, []Packet) {
 
 // weigh is what the record is taken to weigh, in bytes. The record is locked, or not published yet.
 func (r *record) weigh() int64 {
-	a := &r.attempt
+	a := r.attempt
+	if a == nil {
+		return sizeOfResting + int64(len(r.resting.encoded))
+	}
 	return sizeOfAttempt + 2*int64(len(a.Remote)+len(a.Local)) + fieldBytes(a) + int64(cap(r.body.steps)+cap(r.body.packets))
 }

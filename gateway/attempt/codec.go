@@ -224,26 +224,30 @@ func decodeAttempt(b []byte) (Attempt, error) {
 	if head > int64(len(b)) {
 		return Attempt{}, errDamaged
 	}
-	a := Attempt{At: time.Unix(0, 0)}
-	text := source(b[:head]) // all texts of the attempt are parts of this one
-	for len(text) > 0 {
-		tag, value, rest, ok := field(text)
-		if !ok {
-			return Attempt{}, errDamaged
-		}
-		text = rest
-		if !a.set(tag, value) {
-			return Attempt{}, errDamaged
-		}
-	}
-	if a.ID == 0 {
+	a, ok := decodeHead(source(b[:head]), true)
+	if !ok || a.ID == 0 {
 		return Attempt{}, errDamaged
 	}
-	var ok bool
 	if a.Packets, ok = readPackets(b[head:]); !ok {
 		return Attempt{}, errDamaged
 	}
 	return a, nil
+}
+
+// decodeHead reads what is not packets, with the steps or without. All texts of the attempt are parts of the given one.
+func decodeHead(text source, steps bool) (Attempt, bool) {
+	a := Attempt{At: time.Unix(0, 0)}
+	for len(text) > 0 {
+		tag, value, rest, ok := field(text)
+		if !ok {
+			return a, false
+		}
+		text = rest
+		if (steps || tag != tagStep) && !a.set(tag, value) {
+			return a, false
+		}
+	}
+	return a, true
 }
 
 // readSteps reads steps as putStep wrote them. They do not refer to b.

@@ -157,10 +157,10 @@ func (k *keeper) note(r *record, when due) {
 	k.mu.Lock()
 	wake := false
 	if when == soon {
-		k.soon = append(k.soon, r.attempt.ID)
+		k.soon = append(k.soon, r.id)
 		wake = len(k.soon) == 1
 	} else {
-		if k.later = append(k.later, r.attempt.ID); len(k.later) == 1 {
+		if k.later = append(k.later, r.id); len(k.later) == 1 {
 			k.since = time.Now()
 			wake = true
 		}
@@ -365,22 +365,33 @@ func (k *keeper) write(ids []uint64, changed bool) []Attempt {
 			if changed {
 				r.due = written
 			}
-			whole := true
+			whole, from := true, 0
+			put := func(b []byte) []byte {
+				b = append(b, recordAttempt)
+				from = len(b)
+				return r.encode(b)
+			}
 			if k.files != nil {
-				b, whole = segment.AppendRecord(b, func(b []byte) []byte {
-					return encodeParts(append(b, recordAttempt), &r.attempt, r.body.steps, r.body.packets)
-				})
+				b, whole = segment.AppendRecord(b, put)
+			} else {
+				b = put(b[:0])
 			}
-			if !whole {
+			if changed && k.each != nil {
+				attempts = append(attempts, r.copyLocked(k.log.params.Whole == nil || k.log.params.Whole(r.head())))
+			}
+			switch {
+			case !whole:
 				lost++
+				r.body.settle()
+			case r.attempt == nil: // it rests
+			case r.attempt.Done:
+				r.rest(b[from:])
+			default:
+				r.body.settle()
 			}
-			r.body.settle()
 			size := r.weigh()
 			grown, r.size = size-r.size, size
 			records = append(records, r)
-			if changed && k.each != nil {
-				attempts = append(attempts, r.copyLocked(k.log.params.Whole == nil || k.log.params.Whole(&r.attempt)))
-			}
 		}
 		r.mu.Unlock()
 		k.log.bytes.Add(grown)
@@ -422,7 +433,7 @@ func (k *keeper) outcome(ids []uint64, records []*record, lost uint64, err error
 	}
 	if err != nil {
 		for _, r := range records {
-			k.retry[r.attempt.ID] = struct{}{}
+			k.retry[r.id] = struct{}{}
 		}
 	}
 }
@@ -494,7 +505,7 @@ func (k *keeper) clear() error {
 	for id, newest := k.log.oldest.Load(), k.log.newest.Load(); id <= newest; id++ {
 		if r := k.log.find(id); r != nil {
 			r.mu.Lock()
-			if r.file, r.due = 0, written; r.attempt.settled() {
+			if r.file, r.due = 0, written; r.attempt == nil || r.attempt.settled() {
 				k.note(r, soon)
 			}
 			r.mu.Unlock()

@@ -93,9 +93,12 @@ func (r ring) slot(id uint64) *atomic.Pointer[record] { return &r[id%uint64(len(
 
 // record is one attempt while it is in the ring, or still being written.
 type record struct {
+	id uint64
+
 	mu      sync.Mutex
-	attempt Attempt // without steps and packets
+	attempt *Attempt // without steps and packets; nil while it rests
 	body    body
+	resting resting
 	text    string // what a text search looks at; empty: to be made anew
 	size    int64
 	evicted bool
@@ -128,17 +131,17 @@ func (l *Log) Version() uint64 { return l.version.Load() }
 // Begin records that a connection was accepted. The Recorder belongs to that connection.
 func (l *Log) Begin(remote, local string) *Recorder {
 	if l.params.Off {
-		return &Recorder{log: l, record: &record{attempt: Attempt{ID: l.newest.Add(1)}}}
+		return &Recorder{log: l, record: &record{id: l.newest.Add(1)}}
 	}
 	now := l.params.Now()
-	r := &record{attempt: Attempt{At: now, Remote: remote, Local: local, Code: Pending}}
+	r := &record{attempt: &Attempt{At: now, Remote: remote, Local: local, Code: Pending}}
 	r.body.add(&Step{Kind: Accepted, Facts: []Fact{{"remote", remote}, {"local", local}}})
 	size := r.weigh()
 	r.size = size
 
 	l.mu.Lock()
 	id := l.newest.Load() + 1
-	r.attempt.ID = id
+	r.id, r.attempt.ID = id, id
 	slots := *l.ring.Load()
 	for id-l.oldest.Load() >= uint64(len(slots)) {
 		l.evictOldest()
@@ -159,7 +162,7 @@ func (l *Log) evictOldest() {
 	l.oldest.Store(id + 1)
 	l.floor = max(l.floor, id)
 	slot := l.ring.Load().slot(id)
-	if r := slot.Load(); r != nil && r.attempt.ID == id { // an id that was lost with the process before has none
+	if r := slot.Load(); r != nil && r.id == id { // an id that was lost with the process before has none
 		slot.Store(nil)
 		l.forget(r)
 	}
@@ -169,7 +172,7 @@ func (l *Log) evictOldest() {
 func (l *Log) forget(r *record) {
 	r.mu.Lock()
 	r.evicted = true // a connection that still lives goes on writing: nothing of it is kept
-	r.body = body{}
+	r.body, r.resting.encoded = body{}, ""
 	size := r.size
 	r.size = 0
 	r.mu.Unlock()
@@ -212,7 +215,7 @@ func (l *Log) SetBounds(count int, bytes int64) {
 		}
 		slots := make(ring, count)
 		for id := l.oldest.Load(); id <= newest; id++ {
-			if r := old.slot(id).Load(); r != nil && r.attempt.ID == id {
+			if r := old.slot(id).Load(); r != nil && r.id == id {
 				slots.slot(id).Store(r)
 			}
 		}
@@ -240,11 +243,11 @@ func (l *Log) clear() {
 	for id := l.oldest.Load(); id <= newest; id++ {
 		slot := slots.slot(id)
 		r := slot.Load()
-		if r == nil || r.attempt.ID != id {
+		if r == nil || r.id != id {
 			continue
 		}
 		r.mu.Lock()
-		over := r.attempt.Done || r.attempt.Code > 0 // a refused one may still be closing
+		over := r.attempt == nil || r.attempt.Done || r.attempt.Code > 0 // a refused one may still be closing
 		r.mu.Unlock()
 		if over {
 			slot.Store(nil)
@@ -255,10 +258,10 @@ func (l *Log) clear() {
 	l.version.Add(1)
 }
 
-// restore puts an attempt back that was read from the disk, unless it is beyond the bounds, there already or cleared.
+// restore puts an attempt back that is over and was read from the disk, unless it is beyond the bounds, there already or cleared.
 func (l *Log) restore(a Attempt, file uint64) *record {
-	r := &record{attempt: a, file: file, body: bodyOf(&a)}
-	r.attempt.Steps, r.attempt.Packets = nil, nil
+	r := &record{id: a.ID, attempt: &a, file: file}
+	r.rest(encodeAttempt(nil, &a))
 	r.size = r.weigh()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -288,7 +291,7 @@ func (l *Log) find(id uint64) *record {
 		return nil
 	}
 	r := l.ring.Load().slot(id).Load()
-	if r == nil || r.attempt.ID != id { // an id is written before its record is published and never changes
+	if r == nil || r.id != id { // an id is written before its record is published and never changes
 		return nil
 	}
 	return r

@@ -87,21 +87,34 @@ func (l *Log) Query(f Filter) Page {
 func (r *record) match(f *Filter, wanted bool) (Attempt, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	a := &r.attempt
+	at, code, live := r.resting.at, r.resting.code, false
+	if a := r.attempt; a != nil {
+		at, code, live = a.At, a.Code, a.Live
+	}
 	switch {
 	case r.evicted, // between finding and locking it
-		len(f.Codes) > 0 && !slices.Contains(f.Codes, a.Code),
-		f.Refused && !a.Code.Refused(),
-		f.DeviceSID != "" && a.DeviceSID != f.DeviceSID,
-		f.CredentialSID != "" && a.CredentialSID != f.CredentialSID,
-		f.Remote != "" && !remoteIs(a.Remote, f.Remote),
-		f.OnlyLive && !a.Live,
-		f.Server != "" && a.Server != f.Server,
-		f.ServerName != "" && !strings.EqualFold(a.ServerName, f.ServerName),
-		f.Thumbprint != "" && !strings.EqualFold(a.Thumbprint, f.Thumbprint),
-		!f.Since.IsZero() && a.At.Before(f.Since),
-		!f.Until.IsZero() && !a.At.Before(f.Until),
-		len(f.Causes) > 0 && !hasCause(a, f.Causes),
+		len(f.Codes) > 0 && !slices.Contains(f.Codes, code),
+		f.Refused && !code.Refused(),
+		f.OnlyLive && !live,
+		!f.Since.IsZero() && at.Before(f.Since),
+		!f.Until.IsZero() && !at.Before(f.Until),
+		f.Text != "" && r.text != "" && !strings.Contains(r.text, f.Text):
+		return Attempt{}, false
+	}
+	if !f.looksInside() {
+		if !wanted {
+			return Attempt{}, true
+		}
+		return r.copyLocked(f.Whole), true
+	}
+	switch {
+	case f.DeviceSID != "" && r.value(tagDeviceSID) != f.DeviceSID,
+		f.CredentialSID != "" && r.value(tagCredentialSID) != f.CredentialSID,
+		f.Remote != "" && !remoteIs(r.value(tagRemote), f.Remote),
+		f.Server != "" && r.value(tagServer) != f.Server,
+		f.ServerName != "" && !strings.EqualFold(r.value(tagServerName), f.ServerName),
+		f.Thumbprint != "" && !strings.EqualFold(r.value(tagThumbprint), f.Thumbprint),
+		len(f.Causes) > 0 && !r.hasCause(f.Causes),
 		f.Text != "" && !strings.Contains(r.searched(), f.Text):
 		return Attempt{}, false
 	}
@@ -109,6 +122,11 @@ func (r *record) match(f *Filter, wanted bool) (Attempt, bool) {
 		return Attempt{}, true
 	}
 	return r.copyLocked(f.Whole), true
+}
+
+// looksInside reports whether more is asked for than code and time.
+func (f *Filter) looksInside() bool {
+	return f.DeviceSID+f.CredentialSID+f.Remote+f.Server+f.ServerName+f.Thumbprint+f.Text != "" || len(f.Causes) > 0
 }
 
 func remoteIs(remote, wanted string) bool {
@@ -119,9 +137,12 @@ func remoteIs(remote, wanted string) bool {
 	return colon >= 0 && strings.Trim(remote[:colon], "[]") == strings.Trim(wanted, "[]")
 }
 
-func hasCause(a *Attempt, causes []cause.ID) bool {
-	for _, c := range causes {
-		if a.Cause == c || a.End == c || slices.Contains(a.Warnings, c) {
+func (r *record) hasCause(causes []cause.ID) bool {
+	if a := r.attempt; a != nil {
+		return slices.Contains(causes, a.Cause) || slices.Contains(causes, a.End) || slices.ContainsFunc(a.Warnings, func(w cause.ID) bool { return slices.Contains(causes, w) })
+	}
+	for tag, v := range r.resting.fields {
+		if (tag == tagCause || tag == tagEnd || tag == tagWarning) && slices.Contains(causes, cause.ID(v)) {
 			return true
 		}
 	}
@@ -131,7 +152,7 @@ func hasCause(a *Attempt, causes []cause.ID) bool {
 // searched is the text that a search looks at, in lower case. The record is locked.
 func (r *record) searched() string {
 	if r.text == "" {
-		a := &r.attempt
+		a := r.head()
 		parts := []string{a.DeviceName, a.Remote, string(a.Cause), string(a.End), a.ClientID, a.DeviceSID, a.CredentialSID, a.ServiceSID, a.Thumbprint, a.PresentedUser, a.ServerName, a.Server}
 		for _, w := range a.Warnings {
 			parts = append(parts, string(w))
@@ -149,7 +170,10 @@ func (r *record) copy(whole bool) Attempt {
 
 // copyLocked is a copy that never changes.
 func (r *record) copyLocked(whole bool) Attempt {
-	a := r.attempt
+	if r.attempt == nil {
+		return r.resting.read(r.id, whole)
+	}
+	a := *r.attempt
 	a.Also, a.Warnings = slices.Clone(a.Also), slices.Clone(a.Warnings)
 	if whole {
 		a.Steps, a.Packets = r.body.read()

@@ -23,7 +23,7 @@ type Recorder struct {
 }
 
 // ID of the attempt.
-func (r *Recorder) ID() uint64 { return r.record.attempt.ID }
+func (r *Recorder) ID() uint64 { return r.record.id }
 
 // F is a fact, for calls that read well.
 func F(name, value string) Fact { return Fact{Name: name, Value: value} }
@@ -52,7 +52,7 @@ func (r *Recorder) Warn(why cause.ID, facts ...Fact) {
 
 // warn adds a warning. The record is locked.
 func (r *record) warn(offset time.Duration, why cause.ID, facts []Fact) {
-	if a := &r.attempt; !slices.Contains(a.Warnings, why) && len(a.Warnings) < maxSteps {
+	if a := r.attempt; !slices.Contains(a.Warnings, why) && len(a.Warnings) < maxSteps {
 		a.Warnings = append(a.Warnings, why)
 	}
 	r.add(offset, Warning, Warn, append([]Fact{{"cause", string(why)}}, facts...))
@@ -67,15 +67,15 @@ func (l *Log) Warn(id uint64, why cause.ID, facts ...Fact) bool {
 		return false
 	}
 	rec.mu.Lock()
-	began, times := rec.attempt.At, 0
-	for _, s := range readSteps(rec.body.steps) {
+	a, times := rec.copyLocked(true), 0
+	for _, s := range a.Steps {
 		if s.Kind == Warning && s.Fact("cause") == string(why) {
 			times++
 		}
 	}
 	rec.mu.Unlock()
 	if times < maxWarningsOfACause {
-		(&Recorder{log: l, record: rec, began: began}).Warn(why, facts...)
+		(&Recorder{log: l, record: rec, began: a.At}).Warn(why, facts...)
 	}
 	return true
 }
@@ -134,8 +134,8 @@ func (r *Recorder) Identify(fn func(*Attempt)) {
 		return
 	}
 	rec := r.begin()
-	fn(&rec.attempt)
-	for _, field := range fields(&rec.attempt) {
+	fn(rec.attempt)
+	for _, field := range fields(rec.attempt) {
 		*field = clip(*field, maxFieldText)
 	}
 	r.end(rec, later)
@@ -150,7 +150,7 @@ func (r *Recorder) Decide(code Code, why cause.ID, also ...cause.ID) {
 	}
 	offset := r.offset()
 	rec := r.begin()
-	a, tell := &rec.attempt, false
+	a, tell := rec.attempt, false
 	if !a.Done && !a.Live && !a.Code.Refused() { // else it is decided already
 		a.Code, a.Cause, a.Also, a.Total = code, why, also, offset
 		tell = code > 0
@@ -164,7 +164,7 @@ func (r *Recorder) Decide(code Code, why cause.ID, also ...cause.ID) {
 
 // verdict adds the verdict as a step, if a code was sent. The record is locked.
 func (r *record) verdict(offset time.Duration) {
-	a := &r.attempt
+	a := r.attempt
 	if !a.Code.Answered() {
 		return
 	}
@@ -190,7 +190,7 @@ func (r *Recorder) Accepted(present bool, pending int) {
 	}
 	offset := r.offset()
 	rec := r.begin()
-	a := &rec.attempt
+	a := rec.attempt
 	if a.Code == Pending {
 		a.Code, a.Cause = 0, cause.Accepted
 	}
@@ -216,7 +216,7 @@ func (r *Recorder) End(why cause.ID, by string, err error, facts ...Fact) {
 		all = append(all, Fact{"error", err.Error()})
 	}
 	rec := r.begin()
-	a, tell := &rec.attempt, false
+	a, tell := rec.attempt, false
 	code := a.Code
 	if !a.Done {
 		if code == Pending {
@@ -256,7 +256,7 @@ func endState(why cause.ID) State {
 // tell counts the attempt under its code and passes a copy, without steps and packets, to the one who asked for it.
 func (r *Recorder) tell(code Code) {
 	r.record.mu.Lock()
-	own := r.record.attempt.Server == ""
+	own := r.record.head().Server == ""
 	r.record.mu.Unlock()
 	if own { // what a wrong server does on purpose is no figure of the gateway's
 		r.log.tally.add(r.log.params.Now(), code)
@@ -274,6 +274,7 @@ func (a *Attempt) settled() bool { return a.Code > 0 || a.Live || a.Done }
 // begin locks the record for a change, which end ends.
 func (r *Recorder) begin() *record {
 	r.record.mu.Lock()
+	r.record.wake()
 	return r.record
 }
 
@@ -284,14 +285,14 @@ func (r *Recorder) end(rec *record, write due) {
 	if rec.evicted {
 		rec.body = body{}
 	} else {
-		if r.log.keeper == nil && rec.attempt.Done { // else once it is written
-			rec.body.settle()
-		}
-		size := rec.weigh()
-		grown, rec.size = size-rec.size, size
 		if k := r.log.keeper; k != nil && write > rec.due && rec.attempt.settled() {
 			k.note(rec, write)
 		}
+		if r.log.keeper == nil && rec.attempt.Done { // else once it is written
+			rec.rest(rec.encode(nil))
+		}
+		size := rec.weigh()
+		grown, rec.size = size-rec.size, size
 	}
 	rec.mu.Unlock()
 	if grown != 0 {
