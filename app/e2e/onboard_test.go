@@ -75,8 +75,18 @@ func TestTheCommandThatTheWizardShowsConnectsTheDevice(t *testing.T) {
 	w.WaitText("Listening")
 	w.onboardWithKey("lamp-7")
 
-	var command []string
+	command := w.shownCommand()
+	out, err := exec.CommandContext(t.Context(), "sh", "-c", command).CombinedOutput()
+	require.NoError(t, err, "%s\nprinted %s", command, out)
+	w.WaitCode(ask.Attempt{}, 0)
+	w.WaitText("lamp-7 is connected")
+}
+
+// shownCommand is the command that the wizard shows.
+func (w *window) shownCommand() string {
+	w.Helper()
 	w.WaitText("mosquitto_pub -h .*")
+	var command []string
 	for _, text := range w.texts() {
 		if len(command) > 0 || strings.HasPrefix(text.Text, "mosquitto_pub -h") {
 			command = append(command, text.Text)
@@ -85,8 +95,5 @@ func TestTheCommandThatTheWizardShowsConnectsTheDevice(t *testing.T) {
 			}
 		}
 	}
-	out, err := exec.CommandContext(t.Context(), "sh", "-c", strings.Join(command, "\n")).CombinedOutput()
-	require.NoError(t, err, "%s\nprinted %s", strings.Join(command, "\n"), out)
-	w.WaitCode(ask.Attempt{}, 0)
-	w.WaitText("lamp-7 is connected")
+	return strings.Join(command, "\n")
 }
