@@ -19,7 +19,7 @@ func (g *Gateway) openAttempts() {
 	g.findings = finding.New(finding.Params{Now: c.Now})
 	g.attempts = attempt.Open(attempt.Params{
 		Capacity: keep.Count, Bytes: keep.Bytes, Dir: filepath.Join(c.DataDir, attemptsFolder),
-		Each: g.observe, Whole: finding.Whole, Now: c.Now, Logger: c.Logger,
+		Each: g.observe, Whole: finding.Whole, Now: c.given, Logger: c.Logger,
 	})
 	g.background.add(g.attempts.Close)
 	g.metrics.Record(func() metrics.Record {

@@ -52,6 +52,8 @@ type Config struct {
 	// Drain is how long a gateway that stops still answers newcomers, with code 3, before it closes its port; zero stands
 	// for 300 ms.
 	Drain time.Duration
+
+	given func() time.Time // Now as it was given
 }
 
 // State is what the gateway does as a whole.
@@ -160,7 +162,7 @@ func (c *Config) complete() (err error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	if c.Now == nil {
+	if c.given = c.Now; c.Now == nil {
 		c.Now = time.Now
 	}
 	if c.Drain <= 0 {

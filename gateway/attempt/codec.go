@@ -72,7 +72,8 @@ const (
 func encodeAttempt(b []byte, a *Attempt) []byte {
 	var steps, packets []byte
 	for i := range a.Steps {
-		steps = putStep(steps, &a.Steps[i])
+		s := &a.Steps[i]
+		steps = putStep(steps, s.Offset, s.Kind, s.State, s.Facts)
 	}
 	for i := range a.Packets {
 		packets = putPacket(packets, &a.Packets[i])
@@ -125,26 +126,32 @@ func encodeParts(b []byte, a *Attempt, steps, packets []byte) []byte {
 
 const packetTag = 1
 
-// putStep appends a step. It does not keep the step or its facts, so that those who call it need not allocate them.
-func putStep(b []byte, s *Step) []byte {
+// putStep appends a step with the facts of some lists. It does not keep them, so that those who call it need not allocate them.
+func putStep(b []byte, offset time.Duration, kind Kind, state State, lists ...[]Fact) []byte {
 	start := len(b)
 	b = open(b, tagStep)
-	b = putInt(b, stepOffset, int64(s.Offset))
-	b = putText(b, stepKind, string(s.Kind))
-	b = putInt(b, stepState, int64(s.State))
-	if len(s.Facts) > 0 {
-		at := len(b)
-		b = open(b, stepFacts)
-		for _, f := range s.Facts {
-			b = binary.AppendUvarint(b, uint64(len(f.Name)))
-			b = append(b, f.Name...)
-			b = binary.AppendUvarint(b, uint64(len(f.Value)))
-			b = append(b, f.Value...)
+	b = putInt(b, stepOffset, int64(offset))
+	b = putText(b, stepKind, string(kind))
+	b = putInt(b, stepState, int64(state))
+	at := len(b)
+	b = open(b, stepFacts)
+	empty := len(b)
+	for _, facts := range lists {
+		for i := range facts {
+			b = putCounted(putCounted(b, facts[i].Name), facts[i].Value)
 		}
+	}
+	if len(b) == empty {
+		b = b[:at]
+	} else {
 		shut(b, at)
 	}
 	shut(b, start)
 	return b
+}
+
+func putCounted(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
 // putPacket appends a packet, and keeps nothing of it.
@@ -173,6 +180,10 @@ func putInputs(b []byte, in *Inputs) []byte {
 	return putBool(b, inputSecretMatched, in.SecretMatched)
 }
 
+// putText and putInt are not inlined: encodeParts would need a kilobyte of stack for its many calls, and the young stack of a connection
+// would have to grow for it, which takes longer than all of the encoding.
+//
+//go:noinline
 func putText(b []byte, tag byte, s string) []byte {
 	if s == "" {
 		return b
@@ -181,6 +192,7 @@ func putText(b []byte, tag byte, s string) []byte {
 	return append(b, s...)
 }
 
+//go:noinline
 func putInt(b []byte, tag byte, n int64) []byte {
 	if n == 0 {
 		return b

@@ -365,29 +365,22 @@ func (k *keeper) write(ids []uint64, changed bool) []Attempt {
 			if changed {
 				r.due = written
 			}
-			whole, from := true, 0
-			put := func(b []byte) []byte {
-				b = append(b, recordAttempt)
-				from = len(b)
-				return r.encode(b)
-			}
+			whole := true
 			if k.files != nil {
-				b, whole = segment.AppendRecord(b, put)
-			} else {
-				b = put(b[:0])
+				b, whole = segment.AppendRecord(b, func(b []byte) []byte { return r.encode(append(b, recordAttempt)) })
 			}
 			if changed && k.each != nil {
-				attempts = append(attempts, r.copyLocked(k.log.params.Whole == nil || k.log.params.Whole(r.head())))
+				a := r.copyLocked(false)
+				if whole := k.log.params.Whole; whole == nil || whole(&a) {
+					a = r.copyLocked(true)
+				}
+				attempts = append(attempts, a)
 			}
-			switch {
-			case !whole:
+			if !whole {
 				lost++
-				r.body.settle()
-			case r.attempt == nil: // it rests
-			case r.attempt.Done:
-				r.rest(b[from:])
-			default:
-				r.body.settle()
+			}
+			if r.attempt != nil {
+				r.settle()
 			}
 			size := r.weigh()
 			grown, r.size = size-r.size, size
@@ -457,20 +450,18 @@ func (k *keeper) tidy() {
 	if same && !tooMuch() {
 		return // there is no file more than when this was looked at before
 	}
-	kept := map[uint64][]uint64{} // ids by file
-	for id, newest := k.log.oldest.Load(), k.log.newest.Load(); id <= newest; id++ {
-		if r := k.log.find(id); r != nil {
-			r.mu.Lock()
-			kept[r.file] = append(kept[r.file], id)
-			r.mu.Unlock()
+	used, last := map[uint64]bool{}, uint64(0)
+	for _, file := range k.filed {
+		if file != last { // most have that of the one before
+			used[file], last = true, file
 		}
 	}
 	for _, n := range numbers[:len(numbers)-1] {
-		if len(kept[n]) > 0 {
+		if used[n] {
 			if !tooMuch() {
 				continue
 			}
-			for batch := range slices.Chunk(kept[n], batchAttempts) {
+			for batch := range slices.Chunk(k.keptIn(n), batchAttempts) {
 				k.write(batch, false)
 			}
 			if k.failed() {
@@ -484,6 +475,32 @@ func (k *keeper) tidy() {
 	k.mu.Lock()
 	k.tidied = len(k.files.Numbers())
 	k.mu.Unlock()
+}
+
+// filed are the attempts that are kept, with the file that the latest of each is in; 0: none.
+func (k *keeper) filed(yield func(id, file uint64) bool) {
+	for id, newest := k.log.oldest.Load(), k.log.newest.Load(); id <= newest; id++ {
+		r := k.log.find(id)
+		if r == nil {
+			continue
+		}
+		r.mu.Lock()
+		file := r.file
+		r.mu.Unlock()
+		if !yield(id, file) {
+			return
+		}
+	}
+}
+
+// keptIn are the ids of the attempts that are kept and in a file.
+func (k *keeper) keptIn(wanted uint64) (ids []uint64) {
+	for id, file := range k.filed {
+		if file == wanted {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // clear forgets what is over, in memory and on the disk.

@@ -187,7 +187,7 @@ func TestWhatIsReadBackIsWhatTheRingHeld(t *testing.T) {
 		}
 		weight := int64(0)
 		for _, a := range l.Query(Filter{Whole: true}).Attempts {
-			weight += (&record{attempt: &a, body: bodyOf(&a)}).weigh()
+			weight += (&record{attempt: &a, body: new(bodyOf(&a)), texts: textsOf(&a)}).weigh()
 		}
 		l.Close()
 		if weight > 1<<20 {

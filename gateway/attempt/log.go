@@ -30,6 +30,8 @@ type Params struct {
 	Whole  func(*Attempt) bool
 	Logger *slog.Logger // nil: nothing is logged
 
+	since func(time.Time) time.Duration
+
 	fileBytes int64 // how large a file grows; 0: the default
 	slack     int64 // what the files may hold beyond Bytes; 0: slackBytes
 }
@@ -55,8 +57,10 @@ func (p Params) withDefaults() Params {
 	if p.slack == 0 {
 		p.slack = slackBytes
 	}
-	if p.Now == nil {
-		p.Now = time.Now
+	if now := p.Now; now != nil {
+		p.since = func(began time.Time) time.Duration { return now().Sub(began) }
+	} else {
+		p.Now, p.since = time.Now, time.Since // which reads one clock where Now reads two
 	}
 	if p.Logger == nil {
 		p.Logger = slog.New(slog.DiscardHandler)
@@ -67,7 +71,7 @@ func (p Params) withDefaults() Params {
 // Log is a bounded ring of attempts. Readers take no lock that a writer of another attempt waits for, and no method
 // calls out while it holds one.
 //
-// Lock order: keeper.disk, Log.mu, record.mu, keeper.mu; tally.mu is taken alone.
+// Lock order: keeper.disk, Log.mu, record.mu, keeper.mu; tally.mu is taken alone, that of shelf comes last.
 type Log struct {
 	params  Params
 	version atomic.Uint64
@@ -76,6 +80,7 @@ type Log struct {
 	kept    atomic.Int64 // attempts
 	decided func(Attempt)
 	tally   tally
+	shelf   shelf
 	keeper  *keeper // nil: what is recorded is in memory alone
 
 	ring   atomic.Pointer[ring]
@@ -96,10 +101,13 @@ type record struct {
 	id uint64
 
 	mu      sync.Mutex
+	draft   *draft   // where attempt and body are; nil: in memory of their own
 	attempt *Attempt // without steps and packets; nil while it rests
-	body    body
+	body    *body    // nil while it rests
+	text    string   // what a text search looks at; empty: to be made anew
 	resting resting
-	text    string // what a text search looks at; empty: to be made anew
+	woken   bool  // it rested before
+	texts   int64 // bytes of those of the attempt
 	size    int64
 	evicted bool
 
@@ -134,8 +142,11 @@ func (l *Log) Begin(remote, local string) *Recorder {
 		return &Recorder{log: l, record: &record{id: l.newest.Add(1)}}
 	}
 	now := l.params.Now()
-	r := &record{attempt: &Attempt{At: now, Remote: remote, Local: local, Code: Pending}}
-	r.body.add(&Step{Kind: Accepted, Facts: []Fact{{"remote", remote}, {"local", local}}})
+	r := &record{}
+	r.begin()
+	r.attempt.At, r.attempt.Remote, r.attempt.Local, r.attempt.Code = now, remote, local, Pending
+	r.texts = textsOf(r.attempt)
+	r.body.add(0, Accepted, Good, []Fact{{"remote", remote}, {"local", local}})
 	size := r.weigh()
 	r.size = size
 
@@ -172,7 +183,10 @@ func (l *Log) evictOldest() {
 func (l *Log) forget(r *record) {
 	r.mu.Lock()
 	r.evicted = true // a connection that still lives goes on writing: nothing of it is kept
-	r.body, r.resting.encoded = body{}, ""
+	r.resting.encoded = ""
+	if r.body != nil {
+		*r.body = body{}
+	}
 	size := r.size
 	r.size = 0
 	r.mu.Unlock()
@@ -260,8 +274,8 @@ func (l *Log) clear() {
 
 // restore puts an attempt back that is over and was read from the disk, unless it is beyond the bounds, there already or cleared.
 func (l *Log) restore(a Attempt, file uint64) *record {
-	r := &record{id: a.ID, attempt: &a, file: file}
-	r.rest(encodeAttempt(nil, &a))
+	r := &record{id: a.ID, file: file}
+	r.resting = restingAs(&a, l.shelf.put(encodeAttempt(nil, &a)))
 	r.size = r.weigh()
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -87,7 +87,7 @@ func (l *Log) Query(f Filter) Page {
 func (r *record) match(f *Filter, wanted bool) (Attempt, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	at, code, live := r.resting.at, r.resting.code, false
+	at, code, live := time.Unix(0, r.resting.at), r.resting.code, false
 	if a := r.attempt; a != nil {
 		at, code, live = a.At, a.Code, a.Live
 	}
@@ -176,7 +176,7 @@ func (r *record) copyLocked(whole bool) Attempt {
 	a := *r.attempt
 	a.Also, a.Warnings = slices.Clone(a.Also), slices.Clone(a.Warnings)
 	if whole {
-		a.Steps, a.Packets = r.body.read()
+		a.Steps, a.Packets = r.read()
 	}
 	return a
 }

@@ -138,6 +138,7 @@ func (r *Recorder) Identify(fn func(*Attempt)) {
 	for _, field := range fields(rec.attempt) {
 		*field = clip(*field, maxFieldText)
 	}
+	rec.texts = textsOf(rec.attempt)
 	r.end(rec, later)
 }
 
@@ -210,10 +211,10 @@ func (r *Recorder) End(why cause.ID, by string, err error, facts ...Fact) {
 		return
 	}
 	offset := r.offset()
-	all := append(make([]Fact, 0, 20), Fact{"cause", string(why)}, Fact{"by", by}, Fact{"after", offset.Round(time.Microsecond).String()})
-	all = append(all, facts...)
+	first := []Fact{{"cause", string(why)}, {"by", by}, {"after", offset.Round(time.Microsecond).String()}}
+	var last []Fact
 	if err != nil {
-		all = append(all, Fact{"error", err.Error()})
+		last = []Fact{{"error", err.Error()}}
 	}
 	rec := r.begin()
 	a, tell := rec.attempt, false
@@ -234,7 +235,7 @@ func (r *Recorder) End(why cause.ID, by string, err error, facts ...Fact) {
 			state = Good // it was refused, so it was closed
 		}
 		a.Live, a.Done, a.Total = false, true, offset
-		rec.add(offset, Ended, state, all)
+		rec.add(offset, Ended, state, first, facts, last)
 	}
 	r.end(rec, soon)
 	if tell {
@@ -256,17 +257,22 @@ func endState(why cause.ID) State {
 // tell counts the attempt under its code and passes a copy, without steps and packets, to the one who asked for it.
 func (r *Recorder) tell(code Code) {
 	r.record.mu.Lock()
-	own := r.record.head().Server == ""
+	own := r.record.value(tagServer) == ""
 	r.record.mu.Unlock()
 	if own { // what a wrong server does on purpose is no figure of the gateway's
 		r.log.tally.add(r.log.params.Now(), code)
 	}
-	if fn := r.log.decided; fn != nil {
-		fn(r.record.copy(false))
+	if r.log.decided != nil {
+		r.pass()
 	}
 }
 
-func (r *Recorder) offset() time.Duration { return r.log.params.Now().Sub(r.began) }
+// pass passes a copy to the one who asked for it. It is by itself since a copy takes a kilobyte of stack.
+//
+//go:noinline
+func (r *Recorder) pass() { r.log.decided(r.record.copy(false)) }
+
+func (r *Recorder) offset() time.Duration { return r.log.params.since(r.began) }
 
 // settled reports whether the verdict stands: a refusal, an acceptance that was confirmed, or an end.
 func (a *Attempt) settled() bool { return a.Code > 0 || a.Live || a.Done }
@@ -283,13 +289,13 @@ func (r *Recorder) end(rec *record, write due) {
 	rec.text = ""
 	grown := int64(0)
 	if rec.evicted {
-		rec.body = body{}
+		*rec.body = body{}
 	} else {
 		if k := r.log.keeper; k != nil && write > rec.due && rec.attempt.settled() {
 			k.note(rec, write)
 		}
-		if r.log.keeper == nil && rec.attempt.Done { // else once it is written
-			rec.rest(rec.encode(nil))
+		if rec.attempt.Done {
+			rec.rest(&r.log.shelf)
 		}
 		size := rec.weigh()
 		grown, rec.size = size-rec.size, size
@@ -302,14 +308,16 @@ func (r *Recorder) end(rec *record, write due) {
 }
 
 // add adds a step, within bounds. The record is locked.
-func (r *record) add(offset time.Duration, kind Kind, state State, facts []Fact) {
+func (r *record) add(offset time.Duration, kind Kind, state State, lists ...[]Fact) {
 	if r.evicted || r.body.stepCount >= maxSteps && kind != Ended {
 		return
 	}
-	if slices.ContainsFunc(facts, tooLong) {
-		facts = slices.Clone(facts) // they may be others' as well
-		for i := range facts {
-			facts[i].Value = clip(facts[i].Value, maxFactBytes)
+	for n, facts := range lists {
+		if slices.ContainsFunc(facts, tooLong) {
+			lists[n] = slices.Clone(facts) // they may be others' as well
+			for i := range facts {
+				lists[n][i].Value = clip(facts[i].Value, maxFactBytes)
+			}
 		}
 	}
 	switch {
@@ -318,7 +326,7 @@ func (r *record) add(offset time.Duration, kind Kind, state State, facts []Fact)
 	case kind == Handshake && state == Good:
 		r.attempt.TLSTook = offset - r.helloAt
 	}
-	r.body.add(&Step{Offset: offset, Kind: kind, State: state, Facts: facts})
+	r.body.add(offset, kind, state, lists...)
 }
 
 func tooLong(f Fact) bool { return len(f.Value) > maxFactBytes }
@@ -328,11 +336,13 @@ func fields(a *Attempt) [10]*string {
 	return [10]*string{&a.DeviceSID, &a.DeviceName, &a.CredentialSID, &a.Thumbprint, &a.PresentedUser, &a.ServiceSID, &a.ClientID, &a.TookOver, &a.ServerName, &a.Server}
 }
 
-func fieldBytes(a *Attempt) (n int64) {
+// textsOf is how many bytes the texts of an attempt have.
+func textsOf(a *Attempt) int64 {
+	n := len(a.Remote) + len(a.Local)
 	for _, f := range fields(a) {
-		n += int64(len(*f))
+		n += len(*f)
 	}
-	return n
+	return int64(n)
 }
 
 // clip bounds a text without cutting a character in two.

@@ -2,6 +2,7 @@ package attempt
 
 import (
 	"encoding/binary"
+	"strings"
 	"time"
 )
 
@@ -10,8 +11,12 @@ import (
 // an attempt decodes it, and one that something is added to after all is made whole again.
 type resting struct {
 	encoded string
-	at      time.Time // for filters, and exact
+	at      int64 // since 1970, in nanoseconds; for filters
 	code    Code
+}
+
+func restingAs(a *Attempt, encoded string) resting {
+	return resting{encoded: encoded, at: a.At.UnixNano(), code: a.Code}
 }
 
 // sizeOfResting is what an attempt that rests is taken to weigh, in bytes, beside its encoding.
@@ -25,11 +30,21 @@ func (r *record) encode(b []byte) []byte {
 	return encodeParts(b, r.attempt, r.body.steps, r.body.packets)
 }
 
-// rest lays an attempt to rest that is over and was encoded. The record is locked, or not published yet.
-func (r *record) rest(encoded []byte) {
-	r.resting = resting{encoded: string(encoded), at: r.attempt.At, code: r.attempt.Code}
-	r.body.release()
-	r.attempt, r.body = nil, body{}
+// rest lays an attempt to rest that is over. The record is locked.
+func (r *record) rest(on *shelf) {
+	var encoded []byte
+	if d := r.draft; d != nil {
+		d.whole = r.encode(d.whole[:0])
+		encoded = d.whole
+	} else {
+		encoded = r.encode(nil)
+	}
+	if r.woken { // it has left a hole on the shelf already
+		on = nil
+	}
+	r.resting = restingAs(r.attempt, on.put(encoded))
+	r.attempt, r.body = nil, nil
+	r.release()
 }
 
 // wake makes an attempt that rests ready for a change. The record is locked.
@@ -38,9 +53,9 @@ func (r *record) wake() {
 		return
 	}
 	a := r.resting.read(r.id, true)
-	r.body = bodyOf(&a)
-	a.Steps, a.Packets = nil, nil
-	r.attempt, r.resting = &a, resting{}
+	own := &making{a, bodyOf(&a)}
+	own.attempt.Steps, own.attempt.Packets = nil, nil
+	r.attempt, r.body, r.resting, r.texts, r.woken = &own.attempt, &own.body, resting{}, textsOf(&a), true
 }
 
 // head is the attempt without steps and packets, not to be changed. The record is locked.
@@ -48,7 +63,7 @@ func (r *record) head() *Attempt {
 	if r.attempt != nil {
 		return r.attempt
 	}
-	a := r.resting.read(r.id, false)
+	a, _ := decodeHead(r.resting.head(), false) // encode wrote it
 	return &a
 }
 
@@ -100,16 +115,43 @@ func (r *resting) fields(yield func(tag uint64, v source) bool) {
 	}
 }
 
-// read is the attempt, of which the texts are parts of what rests. Of one that was evicted nothing is left but code and time.
+// head is what is text of the attempt, without the steps.
+func (r *resting) head() source {
+	text, _ := r.parts()
+	from := -1
+	for left := text; len(left) > 0; {
+		tag, _, rest, ok := field(left)
+		if !ok {
+			break
+		}
+		switch at := len(text) - len(left); {
+		case tag == tagStep && from < 0:
+			from = at
+		case tag != tagStep && from >= 0:
+			return text[:from] + text[at:]
+		}
+		left = rest
+	}
+	if from < 0 {
+		return text
+	}
+	return text[:from]
+}
+
+// read is the attempt. What is read does not hold the shelf that it rests on. Of one that was evicted nothing is left but code and time.
 func (r *resting) read(id uint64, whole bool) Attempt {
 	text, packets := r.parts()
 	if text == "" {
-		return Attempt{ID: id, At: r.at, Code: r.code, Done: true}
+		return Attempt{ID: id, At: time.Unix(0, r.at), Code: r.code, Done: true}
+	}
+	if whole {
+		text = source(strings.Clone(string(text)))
+	} else {
+		text = r.head()
 	}
 	a, _ := decodeHead(text, whole) // encode wrote it
 	if whole {
 		a.Packets, _ = readPackets([]byte(packets))
 	}
-	a.At = r.at
 	return a
 }

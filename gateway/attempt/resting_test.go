@@ -9,11 +9,11 @@ import (
 	"gatehouse/gateway/cause"
 )
 
-// rested is a log with one attempt that is over, and that attempt as it was just before.
+// rested is a log with one attempt that is over, and that attempt as it was made.
 func rested(t *testing.T) (*Log, *Recorder, Attempt) {
 	t.Helper()
 	l := NewLog(Params{})
-	l.keeper = &keeper{log: l, wake: make(chan struct{}, 1)} // one that does not run: nothing is laid to rest yet
+	l.keeper = &keeper{log: l, wake: make(chan struct{}, 1)} // one that does not run
 	r := l.Begin("192.0.2.7:47110", "192.0.2.1:8883")
 	r.Step(ClientHello, Good, F("sni", "Gateway.local"))
 	r.Identify(func(a *Attempt) {
@@ -24,22 +24,27 @@ func rested(t *testing.T) (*Log, *Recorder, Attempt) {
 	r.Warn(cause.WeakKey, F("key", "RSA 1024"))
 	r.Decide(5, cause.DeviceDisabled, cause.NotDeployed)
 	r.Packet(true, []byte{0x20, 2, 0, 5})
-	r.End(cause.DeviceDisabled, "gateway", nil)
-	before, _ := l.Get(r.ID())
+	made, _ := l.Get(r.ID())
 	if r.record.attempt == nil {
-		t.Fatal("it rests before it was written")
+		t.Fatal("it rests before it is over")
 	}
-	k := l.keeper
-	k.write([]uint64{r.ID()}, true)
-	if r.record.attempt != nil || r.record.body.steps != nil {
-		t.Fatal("it does not rest once it was written")
+	r.End(cause.DeviceDisabled, "gateway", nil)
+	if r.record.attempt != nil || r.record.body != nil || r.record.draft != nil {
+		t.Fatal("it does not rest once it is over")
 	}
-	return l, r, before
+	over, _ := l.Get(r.ID())
+	made.At = made.At.Round(0) // without the reading of the other clock
+	made.Done, made.Total, made.Steps = true, over.Total, append(made.Steps, over.Steps[len(over.Steps)-1])
+	if made.Total == 0 || made.Steps[len(made.Steps)-1].Kind != Ended {
+		t.Fatalf("%+v", over)
+	}
+	l.keeper.write([]uint64{r.ID()}, true)
+	return l, r, made
 }
 
 func TestAnAttemptThatRestsIsReadAndFoundAsBefore(t *testing.T) {
 	l, r, before := rested(t)
-	if after, _ := l.Get(r.ID()); !reflect.DeepEqual(before, after) {
+	if after, _ := l.Get(r.ID()); !reflect.DeepEqual(after, before) {
 		t.Errorf("%+v became %+v", before, after)
 	}
 	for name, f := range map[string]Filter{

@@ -135,7 +135,7 @@ func New(p Params) *Log {
 	p = p.withDefaults()
 	return &Log{
 		params: p, byKey: map[key]*entry{}, byID: map[uint64]*entry{},
-		watches: watches{limit: p.Watched, by: map[watchKey]*watch{}}, observed: observed{limit: 4 * p.Watched, by: map[uint64]*stage{}},
+		watches: watches{limit: p.Watched, by: map[watchKey]*watch{}}, observed: observed{limit: 4 * p.Watched, by: map[uint64]stage{}},
 	}
 }
 

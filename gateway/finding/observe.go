@@ -19,30 +19,31 @@ type stage struct {
 // observed are the latest attempts that were looked at. Those that were forgotten are not looked at again.
 type observed struct {
 	limit int
-	by    map[uint64]*stage
+	by    map[uint64]stage
 	order []uint64 // as they were first seen
 	floor uint64   // the highest that was forgotten
 }
 
-// of is the stage of an attempt, nil when it was forgotten.
-func (o *observed) of(id uint64) *stage {
-	if s := o.by[id]; s != nil {
-		return s
-	}
-	if id <= o.floor {
-		return nil
-	}
-	if len(o.by) >= o.limit {
-		for _, old := range o.order[:len(o.order)/8+1] {
-			delete(o.by, old)
-			o.floor = max(o.floor, old)
+// of is the stage of an attempt, unless it was forgotten.
+func (o *observed) of(id uint64) (s stage, known bool) {
+	s, known = o.by[id]
+	return s, known || id > o.floor
+}
+
+// is notes the stage of an attempt.
+func (o *observed) is(id uint64, s stage) {
+	if _, known := o.by[id]; !known {
+		if len(o.by) >= o.limit {
+			forgotten := o.order[:len(o.order)/8+1]
+			for _, old := range forgotten {
+				delete(o.by, old)
+				o.floor = max(o.floor, old)
+			}
+			o.order = append([]uint64(nil), o.order[len(forgotten):]...)
 		}
-		o.order = append([]uint64(nil), o.order[len(o.order)/8+1:]...)
+		o.order = append(o.order, id)
 	}
-	s := &stage{}
 	o.by[id] = s
-	o.order = append(o.order, id)
-	return s
 }
 
 // Whole reports whether Observe looks at the steps of an attempt; the others may be given to it without.
@@ -59,12 +60,12 @@ func (l *Log) Observe(a attempt.Attempt) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := l.observed.of(a.ID)
-	if s == nil {
+	s, known := l.observed.of(a.ID)
+	if !known {
 		return
 	}
+	l.observed.is(a.ID, stage{decided: true, warnings: max(s.warnings, len(a.Warnings))})
 	if !s.decided {
-		s.decided = true
 		l.decided(&a)
 	}
 	for ; s.warnings < len(a.Warnings); s.warnings++ {

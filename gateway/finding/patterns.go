@@ -35,7 +35,7 @@ func (l *Log) fight(a *attempt.Attempt) {
 	f := l.pattern(cause.TakeoverFight, a.DeviceSID, a, events)
 	parties := partiesOf(events)
 	f.finding.Parties = parties
-	f.facts(attempt.F("likely", likely(parties, events)), attempt.F("times", number(len(events))), attempt.F("interval", interval(events[0].at, e.at, len(events))))
+	f.facts(attempt.F("likely", likely(parties, events)), attempt.F("times", number(len(events))), attempt.F("interval", interval(events[0].at(), e.at(), len(events))))
 }
 
 // evicted is the connection that an attempt took over from.
@@ -115,7 +115,7 @@ func (l *Log) storm(a *attempt.Attempt) {
 		return
 	}
 	l.pattern(cause.ReconnectStorm, a.DeviceSID, a, events).
-		facts(attempt.F("times", number(len(events))), attempt.F("interval", interval(events[0].at, e.at, len(events))))
+		facts(attempt.F("times", number(len(events))), attempt.F("interval", interval(events[0].at(), e.at(), len(events))))
 }
 
 // unheeded: a client goes on with a credential after a code that tells it to stop (contract, section 4). Facts: code, cause,
@@ -129,7 +129,7 @@ func (l *Log) unheeded(a *attempt.Attempt) {
 		return
 	}
 	l.pattern(cause.IgnoresCode, about, a, events).facts(
-		attempt.F("code", code), attempt.F("cause", string(a.Cause)), attempt.F("times", number(len(events))), attempt.F("interval", interval(events[0].at, e.at, len(events))))
+		attempt.F("code", code), attempt.F("cause", string(a.Cause)), attempt.F("times", number(len(events))), attempt.F("interval", interval(events[0].at(), e.at(), len(events))))
 }
 
 // sameFailure: handshakes fail in one way, many from one address or from many. Facts: cause, times, and addresses (how many)
@@ -141,8 +141,9 @@ func (l *Log) sameFailure(a *attempt.Attempt) {
 	if events := l.watches.add(failures, from+"\n"+why, e, failuresWithin, most); len(events) >= l.params.Failures {
 		f := l.pattern(cause.SameFailure, from+"\n"+why, a, events)
 		f.finding.Remote = from
-		f.facts(attempt.F("cause", why), attempt.F("times", number(len(events))), attempt.F("interval", interval(events[0].at, e.at, len(events))))
+		f.facts(attempt.F("cause", why), attempt.F("times", number(len(events))), attempt.F("interval", interval(events[0].at(), e.at(), len(events))))
 	}
+	e.remote = &from
 	if events := l.watches.add(spread, why, e, failuresWithin, most); len(events) >= l.params.Failures {
 		f := l.pattern(cause.SameFailure, why, a, events)
 		f.finding.Remote = ""
@@ -179,7 +180,7 @@ func (l *Log) pattern(kind cause.ID, about string, a *attempt.Attempt, events []
 	e := l.seen(kind, about, a, a.At)
 	if !known {
 		e.finding.Count = len(events)
-		e.finding.First = events[0].at
+		e.finding.First = events[0].at()
 		for _, one := range events {
 			e.evidence(one.id)
 		}

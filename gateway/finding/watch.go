@@ -2,6 +2,7 @@ package finding
 
 import (
 	"container/list"
+	"strings"
 	"time"
 
 	"gatehouse/gateway/attempt"
@@ -23,13 +24,15 @@ type watchKey struct {
 	subject string
 }
 
-// event is one attempt, as much of it as a pattern needs.
+// event is one attempt, as much of it as a pattern needs. There are many, so they hold next to nothing for the garbage collector to follow.
 type event struct {
-	at     time.Time
+	ns     int64 // since 1970
 	id     uint64
-	remote string
-	fight  *fight // of a takeover
+	remote *string // of spread
+	fight  *fight  // of a takeover
 }
+
+func (e event) at() time.Time { return time.Unix(0, e.ns) }
 
 // fight is who evicted whom.
 type fight struct{ party, old Party }
@@ -62,6 +65,7 @@ func (w *watches) add(p pattern, subject string, e event, window time.Duration, 
 			last := w.order.Back()
 			delete(w.by, w.order.Remove(last).(*watch).key)
 		}
+		k.subject = strings.Clone(subject) // which may be a part of much more
 		one = &watch{key: k}
 		one.place = w.order.PushFront(one)
 		w.by[k] = one
@@ -69,7 +73,7 @@ func (w *watches) add(p pattern, subject string, e event, window time.Duration, 
 	w.order.MoveToFront(one.place)
 	if p == spread { // one for each address
 		for i := range one.events {
-			if host(one.events[i].remote) == host(e.remote) {
+			if *one.events[i].remote == *e.remote {
 				one.events = append(one.events[:i], one.events[i+1:]...)
 				break
 			}
@@ -77,7 +81,7 @@ func (w *watches) add(p pattern, subject string, e event, window time.Duration, 
 	}
 	one.events = append(one.events, e)
 	from := max(0, len(one.events)-most)
-	for from < len(one.events) && e.at.Sub(one.events[from].at).Abs() > window { // also those of a clock that was set back since
+	for from < len(one.events) && time.Duration(e.ns-one.events[from].ns).Abs() > window { // also those of a clock that was set back since
 		from++
 	}
 	if from > 0 {
@@ -86,4 +90,4 @@ func (w *watches) add(p pattern, subject string, e event, window time.Duration, 
 	return one.events
 }
 
-func eventOf(a *attempt.Attempt) event { return event{at: a.At, id: a.ID, remote: a.Remote} }
+func eventOf(a *attempt.Attempt) event { return event{ns: a.At.UnixNano(), id: a.ID} }

@@ -3,6 +3,7 @@ package listener
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -218,21 +219,24 @@ func hexOf(b []byte) string {
 		return ""
 	}
 	var text strings.Builder
-	text.Grow(3*len(shown) + len("…"))
-	for n, c := range shown {
-		if n > 0 {
-			text.WriteByte(' ')
-		}
-		text.WriteByte(hexDigits[c>>4])
-		text.WriteByte(hexDigits[c&0xf])
+	text.Grow(3*len(shown) + len(" …"))
+	for _, c := range shown[:len(shown)-1] {
+		text.WriteString(hexPairs[c])
 	}
+	text.WriteString(hexPairs[shown[len(shown)-1]][:2])
 	if len(b) > hexShown {
 		text.WriteString(" …")
 	}
 	return text.String()
 }
 
-const hexDigits = "0123456789abcdef"
+// hexPairs are all bytes with a space behind.
+var hexPairs = func() (all [256]string) {
+	for c := range all {
+		all[c] = fmt.Sprintf("%02x ", c)
+	}
+	return all
+}()
 
 func userFact(c wire.Connect) string {
 	switch {
