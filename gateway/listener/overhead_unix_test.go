@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -16,7 +17,6 @@ import (
 	"os/exec"
 	"runtime"
 	"runtime/metrics"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -38,22 +38,23 @@ const (
 	heapVariable  = "GATEHOUSE_BENCH_HEAP" // bytes that the gateway which does not record is to hold
 	loadDevices   = 2048                   // so many that none of them storms
 	loadAtOnce    = 4
-	loadOfARound  = 256                    // connects
-	overheadTimes = 24                     // rounds of each kind
+	loadOfATurn   = 16                     // connects to one gateway, before the other has its turn
+	loadOfARound  = 512                    // connects to each
+	overheadTimes = 12                     // rounds
 	backlog       = 400 * time.Millisecond // for what is written in the background, after a quarter of a second
 )
 
 // BenchmarkTimelineOverhead measures what recording attempts costs of a connect, in CPU of a gateway: one records as it does in earnest,
-// on the disk, with findings and with a full ring, and another nothing; they take turns under the same devices, in slices of a second.
-// Each is a process of its own, so that collecting the garbage of one is not charged to the other, and so are the devices. The other
-// holds as much memory as the one with the ring, or its small heap would have to be collected many times as often, which costs
+// on the disk, with findings and with a full ring, and another nothing. The same devices connect to both, in turns of 16 connects, which take
+// a hundredth of a second: so both meet the same moods of a machine that is shared, which change by more than what is looked for from one
+// second to the next. Each is a process of its own, so that collecting the garbage of one is not charged to the other, and so are the devices.
+// The other holds as much memory as the one with the ring, or its small heap would have to be collected many times as often, which costs
 // more than is looked for.
-// What counts is the median of the differences between neighbours, told with its quartiles and with the bounds that it lies within
-// at 95 % confidence. One round is noisier than what is looked for, so ask for many: eight times takes four minutes, and says it to
-// about one per cent on a quiet machine. It takes in what is done in the background; BenchmarkRecordWhole has all of
-// that without connects and is steadier, for telling what a change made of it.
+// What counts is the difference of all that both used, told with the bounds that it lies within at 95 % confidence, from how much the
+// rounds differ. It takes in what is done in the background; BenchmarkRecordWhole has all of that without connects, for telling what a change
+// made of it.
 //
-//	go test -run '^$' -bench TimelineOverhead -benchtime 8x ./gateway/listener
+//	go test -run '^$' -bench TimelineOverhead -benchtime 16x ./gateway/listener
 func BenchmarkTimelineOverhead(b *testing.B) {
 	switch kind := os.Getenv(partVariable); kind {
 	case partDevices:
@@ -64,47 +65,41 @@ func BenchmarkTimelineOverhead(b *testing.B) {
 		return
 	}
 	with := startPart(b, partRecorded)
-	target := map[part]string{with: with.answer(b)}
+	targets := with.answer(b)
 	without := startPart(b, partSilent, heapVariable+"="+strconv.FormatUint(with.state(b).Heap, 10))
-	target[without] = without.answer(b)
+	targets += between + without.answer(b)
 	crowd := startPart(b, partDevices)
 	connects := 0
-	round := func(gateway part) float64 {
-		before := gateway.used(b)
-		if said := crowd.ask(b, target[gateway]); said != "" {
+	round := func() {
+		if said := crowd.ask(b, targets); said != "" {
 			b.Fatal(said)
 		}
-		time.Sleep(backlog)
-		return float64((gateway.used(b) - before).Nanoseconds()) / 1000 / loadOfARound
 	}
-	round(with)
-	round(without)
+	round()
+	time.Sleep(backlog)
 	atFirst, silentAtFirst := with.state(b), without.state(b)
-	var on, off, more []float64 // of all rounds together: more rounds, less noise
+	on, off := []time.Duration{with.used(b)}, []time.Duration{without.used(b)}
 	for b.Loop() {
-		for n := range overheadTimes {
-			order := []part{with, without}
-			if n%2 == 1 {
-				slices.Reverse(order)
-			}
-			took := map[part]float64{}
-			for _, gateway := range order {
-				took[gateway] = round(gateway)
-			}
+		for range overheadTimes {
+			round()
 			connects += loadOfARound
-			on, off, more = append(on, took[with]), append(off, took[without]), append(more, took[with]-took[without])
+			on, off = append(on, with.used(b)), append(off, without.used(b))
 		}
 	}
-	each := quantile(off, 0.5)
-	b.ReportMetric(quantile(on, 0.5), "µs-recorded")
-	b.ReportMetric(each, "µs-not-recorded")
-	b.ReportMetric(quantile(more, 0.5), "µs-more")
-	b.ReportMetric(100*quantile(more, 0.25)/each, "%-more-lower-quartile")
-	b.ReportMetric(100*quantile(more, 0.5)/each, "%-more")
-	b.ReportMetric(100*quantile(more, 0.75)/each, "%-more-upper-quartile")
-	low, high := medianWithin(more)
-	b.ReportMetric(100*low/each, "%-more-at-least")
-	b.ReportMetric(100*high/each, "%-more-at-most")
+	time.Sleep(backlog)
+	each := func(used time.Duration) float64 { return float64(used.Nanoseconds()) / 1000 / float64(connects) }
+	recording, silence := each(with.used(b)-on[0]), each(without.used(b)-off[0])
+	var more []float64
+	for n := range on[1:] {
+		more = append(more, float64((on[n+1]-on[n]-off[n+1]+off[n]).Nanoseconds())/1000/loadOfARound)
+	}
+	give := 1.96 * deviation(more) / math.Sqrt(float64(len(more)))
+	b.ReportMetric(recording, "µs-recorded")
+	b.ReportMetric(silence, "µs-not-recorded")
+	b.ReportMetric(recording-silence, "µs-more")
+	b.ReportMetric(100*(recording-silence)/silence, "%-more")
+	b.ReportMetric(100*(recording-silence-give)/silence, "%-more-at-least")
+	b.ReportMetric(100*(recording-silence+give)/silence, "%-more-at-most")
 	b.ReportMetric(0, "ns/op")
 	recorded, silent := with.state(b), without.state(b)
 	b.ReportMetric(float64(recorded.Heap)/(1<<20), "MiB-recorded")
@@ -119,18 +114,16 @@ func BenchmarkTimelineOverhead(b *testing.B) {
 	}
 }
 
-// quantile is the value that the given part of the values is below; 0.5 is the median.
-func quantile(values []float64, part float64) float64 {
-	sorted := slices.Sorted(slices.Values(values))
-	return sorted[int(part*float64(len(sorted)-1)+0.5)]
-}
-
-// medianWithin is where the median lies with 95 % confidence, from the ranks of the values alone (sign test): what one more run of
-// the same length may well say.
-func medianWithin(values []float64) (low, high float64) {
-	n := float64(len(values))
-	away := 0.98 / math.Sqrt(n) // 1.96 standard deviations of a binomial's share, each half a root of n
-	return quantile(values, max(0, 0.5-away)), quantile(values, min(1, 0.5+away))
+// deviation is the standard deviation of values.
+func deviation(values []float64) float64 {
+	mean, squares := 0.0, 0.0
+	for _, v := range values {
+		mean += v / float64(len(values))
+	}
+	for _, v := range values {
+		squares += (v - mean) * (v - mean)
+	}
+	return math.Sqrt(squares / float64(len(values)-1))
 }
 
 // standing is what a gateway of the benchmark says of itself.
@@ -234,6 +227,7 @@ const (
 	askUsed     = "used"
 	askState    = "state"
 	answers     = "answer:"
+	between     = " | "
 	longestLine = 4 << 20
 )
 
@@ -305,34 +299,42 @@ func (p part) state(b *testing.B) (s standing) {
 	return s
 }
 
-// playDevices connects as often as it is told to, each time as the devices whose turn it is.
+// playDevices has devices connect to both gateways in turn, as often as it is told to, each time those that come next.
 func playDevices() {
 	lines := bufio.NewScanner(os.Stdin)
 	lines.Buffer(nil, longestLine)
-	for turn := map[string]int{}; lines.Scan(); {
-		words := strings.Fields(lines.Text())
-		addr, packets := words[0], words[1:]
-		first := turn[addr]
-		turn[addr] += loadOfARound
-		var wg sync.WaitGroup
-		var failed atomic.Pointer[string]
-		for w := range loadAtOnce {
-			wg.Go(func() {
-				for n := w; n < loadOfARound; n += loadAtOnce {
-					if err := connectOnce(addr, packets[(first+n)%len(packets)]); err != nil {
-						text := err.Error()
-						failed.Store(&text)
-					}
+	for next := 0; lines.Scan(); {
+		var gateways [][]string
+		for text := range strings.SplitSeq(lines.Text(), between) {
+			gateways = append(gateways, strings.Fields(text))
+		}
+		why := ""
+		for turn := range loadOfARound / loadOfATurn {
+			for n := range gateways {
+				words := gateways[(n+turn)%len(gateways)] // each is first as often
+				if err := connectTogether(words[0], words[1:], next); err != nil {
+					why = err.Error()
 				}
-			})
+			}
+			next += loadOfATurn
 		}
-		wg.Wait()
-		if why := failed.Load(); why != nil {
-			answer(*why)
-			continue
-		}
-		answer("")
+		answer(why)
 	}
+}
+
+// connectTogether has a turn of devices connect to a gateway, some at once.
+func connectTogether(addr string, packets []string, first int) error {
+	var group sync.WaitGroup
+	errs := make([]error, loadOfATurn)
+	for w := range loadAtOnce {
+		group.Go(func() {
+			for n := w; n < loadOfATurn; n += loadAtOnce {
+				errs[n] = connectOnce(addr, packets[(first+n)%len(packets)])
+			}
+		})
+	}
+	group.Wait()
+	return errors.Join(errs...)
 }
 
 func connectOnce(addr, packet string) error {

@@ -137,7 +137,8 @@ func recording(b *testing.B, w *world, i identity, certificates []*x509.Certific
 	return func(log *attempt.Log) {
 		a := &arrival{l: w.Listener, guest: &guest{exempt: true}, conn: conn, certificates: certificates, rec: log.Begin("192.0.2.1:1", "127.0.0.1:8883")}
 		a.recordHello(hello, attempt.Good)
-		a.rec.Step(attempt.ServerChain, attempt.Good, w.chains.facts(nil, answer)...)
+		var room [usualFacts]attempt.Fact
+		a.rec.Step(attempt.ServerChain, attempt.Good, w.chains.facts(room[:0], answer)...)
 		if certificates != nil {
 			a.rec.Step(attempt.ClientCertificate, attempt.Good, certificateFacts(certificates)...)
 		}
@@ -150,7 +151,7 @@ func recording(b *testing.B, w *world, i identity, certificates []*x509.Certific
 		a.rec.Accepted(false, 0)
 		a.remark(decoded)
 		tap(a.rec)(true, []byte{0x20, 2, 0, 0})
-		a.rec.End(cause.ClientClosed, byDevice, nil, endFacts(nil, broker.End{Cause: cause.ClientClosed, Traffic: broker.Traffic{PacketsIn: 1, BytesIn: 2, Last: wire.DISCONNECT}}, &live{}, w.now())...)
+		a.rec.End(cause.ClientClosed, byDevice, nil, endFacts(room[:0], broker.End{Cause: cause.ClientClosed, Traffic: broker.Traffic{PacketsIn: 1, BytesIn: 2, Last: wire.DISCONNECT}}, &live{}, w.now())...)
 	}
 }
 
