@@ -108,6 +108,14 @@ func (w *window) refuseInTheWizard(theme string) {
 func (w *window) lookAroundTheLab(theme string, first bool) {
 	w.Helper()
 	w.Click("RailItem: Lab")
+	if first {
+		w.Click("Tabs: Recordings")
+		w.Click("Button: Choose a device…")
+		w.Click("meter-1 · connected")
+		w.WaitSaid("It is connected")
+		w.Click("Button: Record")
+		w.WaitSaid("meter-1 is being recorded")
+	}
 	w.Click("Tabs: Scenarios")
 	w.Click("Tour of the return codes")
 	w.Click("Button: Play.*")
@@ -132,6 +140,10 @@ func (w *window) lookAroundTheLab(theme string, first bool) {
 	w.picture("fleet-" + theme)
 	w.Click("Tabs: Faults")
 	w.Click("50 × meter")
+	if first {
+		w.Click("Latency")
+	}
+	w.WaitSaid("50 of 50 devices have something wrong")
 	w.picture("faults-" + theme)
 
 	w.Click("Tabs: Ordinary broker")
@@ -141,6 +153,11 @@ func (w *window) lookAroundTheLab(theme string, first bool) {
 	w.WaitText("Button: Stop it")
 	w.picture("ordinary-" + theme)
 	w.Click("Tabs: Recordings")
+	if first {
+		w.WaitText("[0-9.]+ s · connected · .*")
+		w.clickOn(w.find("Button: Stop")[0]) // the page's; the header's comes last
+		w.WaitSaid("meter-1 publishes to")
+	}
 	w.picture("recordings-" + theme)
 }
 
@@ -156,10 +173,16 @@ func (w *window) picture(name string) {
 		return nil
 	}
 	for t := toast(); t != nil; t = toast() {
-		w.move("mousemove", "--window", w.id, strconv.Itoa(t.X+t.Width/2), strconv.Itoa(t.Y+t.Height/2), "click", "1")
+		w.clickOn(*t)
 		until(func() bool { now := toast(); return now == nil || now.Y != t.Y })
 	}
 	w.Shot(name)
+}
+
+// clickOn clicks in the middle of a text that was found.
+func (w *window) clickOn(t ask.Text) {
+	w.Helper()
+	w.move("mousemove", "--window", w.id, strconv.Itoa(t.X+t.Width/2), strconv.Itoa(t.Y+t.Height/2), "click", "1")
 }
 
 // connectCarelessly connects to the port of a shown command as a device does that takes any certificate.
