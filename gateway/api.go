@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"gatehouse/gateway/atomicfile"
 	"gatehouse/gateway/registry"
 )
 
@@ -44,7 +45,7 @@ func (g *Gateway) publishAPI() error {
 		MQTTURL: g.Status().URL,
 	}, "", "  ")
 	if err == nil {
-		err = replaceFile(path, append(content, '\n'))
+		err = atomicfile.Write(path, append(content, '\n'), 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("HTTP: the file by which the command line finds it cannot be written: %w", err)

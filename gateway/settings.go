@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"gatehouse/gateway/atomicfile"
 )
 
 // Settings are what the user may change; they are kept in the data folder. Zero values stand for the defaults.
@@ -205,28 +207,8 @@ func saveSettings(dir string, s Settings) error {
 	if err != nil {
 		return fmt.Errorf("settings: %w", err)
 	}
-	if err := replaceFile(filepath.Join(dir, settingsFile), append(content, '\n')); err != nil {
+	if err := atomicfile.Write(filepath.Join(dir, settingsFile), append(content, '\n'), 0o600); err != nil {
 		return fmt.Errorf("settings cannot be saved: %w", err)
 	}
 	return nil
-}
-
-// replaceFile writes a file of mode 0600 so that after a crash it is the old one or the new one.
-func replaceFile(path string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(f.Name()) }() // gone already when all went well
-	_, err = f.Write(content)
-	if err == nil {
-		err = f.Sync()
-	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	return err
 }

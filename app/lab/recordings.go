@@ -14,6 +14,7 @@ import (
 	"unicode"
 
 	"gatehouse/gateway"
+	"gatehouse/gateway/atomicfile"
 	"gatehouse/gateway/attempt"
 	"gatehouse/gateway/objects"
 	"gatehouse/gateway/wire"
@@ -518,30 +519,10 @@ func (r *Recordings) write(id string, recording record.Recording) error {
 		return err
 	}
 	if err = os.MkdirAll(r.dir, 0o700); err == nil {
-		err = replace(r.file(id), content)
+		err = atomicfile.Write(r.file(id), content, 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("the recording cannot be saved: %w", err)
 	}
 	return nil
-}
-
-// replace writes a file that only its owner can read, so that after a crash it is the old one or the new one.
-func replace(path string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".recording-*") // of mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(f.Name()) }() // gone already when all went well
-	_, err = f.Write(content)
-	if err == nil {
-		err = f.Sync()
-	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	return err
 }

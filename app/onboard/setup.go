@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
+	"gatehouse/gateway/atomicfile"
 	"gatehouse/gateway/registry"
 	"gatehouse/sim"
 	"gatehouse/sim/agent"
@@ -267,28 +267,9 @@ func (f *SetupFile) change(edit func(map[string]Setup)) error {
 	if err != nil {
 		return err
 	}
-	if err := replace(f.path, append(content, '\n')); err != nil {
+	if err := atomicfile.Write(f.path, append(content, '\n'), 0o600); err != nil {
 		return err
 	}
 	f.kept = next
 	return nil
-}
-
-// replace writes beside the file and renames, so that a crash leaves the old one or the new one.
-func replace(path string, content []byte) error {
-	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // made with mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = temp.Write(content)
-	if err == nil {
-		err = temp.Sync()
-	}
-	if err = errors.Join(err, temp.Close()); err == nil {
-		err = os.Rename(temp.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(temp.Name())
-	}
-	return err
 }

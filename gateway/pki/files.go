@@ -11,8 +11,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"time"
+
+	"gatehouse/gateway/atomicfile"
 )
 
 // The files of the folder. Each but the exported root certificate is 0600 and holds a certificate with its key, so that
@@ -23,7 +24,6 @@ const (
 	intermediateFile = "intermediate.pem"
 	ecdsaFile        = "server-ecdsa.pem"
 	rsaFile          = "server-rsa.pem"
-	temporary        = ".new-"
 )
 
 const (
@@ -68,12 +68,12 @@ func create(dir string, names []string, now time.Time) (err error) {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
 		return err
 	}
-	if left, err := filepath.Glob(dir + temporary + "*"); err == nil {
+	if left, err := filepath.Glob(dir + atomicfile.Beside + "*"); err == nil {
 		for _, folder := range left { // of a first start that did not come to its end: nothing uses it
 			_ = os.RemoveAll(folder)
 		}
 	}
-	beside, err := os.MkdirTemp(filepath.Dir(dir), filepath.Base(dir)+temporary)
+	beside, err := os.MkdirTemp(filepath.Dir(dir), filepath.Base(dir)+atomicfile.Beside)
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func create(dir string, names []string, now time.Time) (err error) {
 	if err := writePair(inDir(beside, rootKeyFile), root); err != nil {
 		return err
 	}
-	if err := writeFile(inDir(beside, rootFile), pem.EncodeToMemory(&pem.Block{Type: pemCertificate, Bytes: rootCert.Raw}), 0o644); err != nil {
+	if err := atomicfile.Write(inDir(beside, rootFile), pem.EncodeToMemory(&pem.Block{Type: pemCertificate, Bytes: rootCert.Raw}), 0o644); err != nil {
 		return err
 	}
 	middle := issuer{cert: middleCert, key: keys[1]}
@@ -118,12 +118,12 @@ func create(dir string, names []string, now time.Time) (err error) {
 	if err := os.Rename(beside, dir); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(dir))
+	return atomicfile.SyncFolder(filepath.Dir(dir))
 }
 
 // load reads all files and checks that they belong together.
 func (a *Authority) load() error {
-	removeLeftovers(a.dir)
+	atomicfile.RemoveLeftovers(a.dir)
 	root, err := readPair(inDir(a.dir, rootKeyFile), nil)
 	if err != nil {
 		return err
@@ -153,7 +153,7 @@ func (a *Authority) checkExport() error {
 	text, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return writeFile(path, a.rootPEM, 0o644)
+		return atomicfile.Write(path, a.rootPEM, 0o644)
 	case err != nil:
 		return fmt.Errorf("certificate authority: %w", err)
 	}
@@ -270,58 +270,5 @@ func writePair(path string, pair issuer) error {
 	if pair.by != nil {
 		text = append(text, pem.EncodeToMemory(&pem.Block{Type: pemCertificate, Bytes: pair.by.Raw})...)
 	}
-	return writeFile(path, append(text, pem.EncodeToMemory(&pem.Block{Type: pemKey, Bytes: key})...), 0o600)
-}
-
-// writeFile replaces a file whole or not at all, and returns once it is on the disk.
-func writeFile(path string, content []byte, mode fs.FileMode) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), temporary+"*") // 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(f.Name())
-		}
-	}()
-	_, err = f.Write(content)
-	if err == nil {
-		err = f.Chmod(mode)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-// syncDir makes a rename durable, where directories can be synced.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
-}
-
-// removeLeftovers deletes what an interrupted write has left.
-func removeLeftovers(dir string) {
-	entries, _ := os.ReadDir(dir)
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), temporary) {
-			_ = os.Remove(inDir(dir, e.Name()))
-		}
-	}
+	return atomicfile.Write(path, append(text, pem.EncodeToMemory(&pem.Block{Type: pemKey, Bytes: key})...), 0o600)
 }

@@ -21,6 +21,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"gatehouse/gateway/atomicfile"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -254,14 +256,14 @@ func TestACrashBetweenTheTwoLeavesIsMended(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, ecdsaFile), []byte(before[ecdsaFile]), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, temporary+"123"), []byte("half"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, atomicfile.Beside+"123"), []byte("half"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	b := open(t, dir, nil, "old.example")
 	if !b.Covers("old.example") || b.current().rsa.Leaf.VerifyHostname("old.example") != nil {
 		t.Error("the leaves differ")
 	}
-	if _, err := os.Stat(filepath.Join(dir, temporary+"123")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(dir, atomicfile.Beside+"123")); !errors.Is(err, fs.ErrNotExist) {
 		t.Error("what a crash has left is still there")
 	}
 }

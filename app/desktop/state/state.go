@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"gatehouse/gateway/atomicfile"
 )
 
 // FileName is the file in the data folder.
@@ -118,25 +120,9 @@ func (f *File) Save(s State) error {
 	if string(content) == string(f.last) {
 		return nil
 	}
-	if err := replace(f.path, content); err != nil {
+	if err := atomicfile.Write(f.path, content, 0o600); err != nil {
 		return fmt.Errorf("save window state: %w", err)
 	}
 	f.last = content
 	return nil
-}
-
-// replace writes beside the file and renames, so that a crash leaves the old one or the new one.
-func replace(path string, content []byte) error {
-	temp, err := os.CreateTemp(filepath.Dir(path), ".window-*") // made with mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = temp.Write(content)
-	if err = errors.Join(err, temp.Close()); err == nil {
-		err = os.Rename(temp.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(temp.Name())
-	}
-	return err
 }
