@@ -328,6 +328,12 @@ func (c *checker) fault(path string, s Fault) {
 	}
 	delay("latency", s.Latency)
 	delay("jitter", s.Jitter)
+	if storm := time.Duration(s.Storm); storm != 0 && (storm < faults.FastestStorm || storm > LongestTimeout) {
+		c.wrong(path+".storm", fmt.Sprintf("it is not between %s and 1h", faults.FastestStorm), "give a duration such as 200ms")
+	}
+	if s.None && s != (Fault{Device: s.Device, None: true}) {
+		c.wrong(path+".none", "other faults are named as well", "leave one of the two out")
+	}
 }
 
 func names[T ~string](all []T) string {

@@ -199,6 +199,8 @@ func (p *play) fault(f Fault) error {
 	s.Packets.DropAcks(f.DropAcks)
 	s.Packets.DuplicatePublishes(f.Duplicate)
 	s.Packets.IgnoreKeepAlive(f.IgnoreKeepAlive)
+	s.SetClockOff(time.Duration(f.ClockOff))
+	s.SetStorm(time.Duration(f.Storm))
 	if f.Send != "" {
 		b, err := faults.Invalid(f.Send).Bytes()
 		if err != nil {

@@ -164,6 +164,100 @@ func TestEveryFaultOfAStepIsSwitched(t *testing.T) {
 	}
 }
 
+// TestEveryFaultOfAClientAndALineIsFeltByTheServer plays the others, each in a scenario of its own.
+func TestEveryFaultOfAClientAndALineIsFeltByTheServer(t *testing.T) {
+	w := plain(t)
+	long := strings.Repeat("x", 2000)
+	for name, c := range map[string]struct {
+		text string
+		took time.Duration // of the last step at least
+	}{
+		"a narrow line": {`
+  - connect: {device: a}
+  - fault: {device: a, bytes_per_second: 4000}
+  - publish: {device: a, topic: line, payload: ` + long + `, qos: 1}
+`, 400 * time.Millisecond},
+		"slow reads": {`
+  - connect: {device: a}
+  - subscribe: {device: a, filter: slow}
+  - fault: {device: a, read_bytes_per_second: 4000}
+  - publish: {device: a, topic: slow, payload: ` + long + `}
+  - expect_message: {device: a}
+`, 400 * time.Millisecond},
+		"pieces that jitter": {`
+  - connect: {device: a}
+  - subscribe: {device: a, filter: pieces}
+  - fault: {device: a, fragment: 40, latency: 10ms, jitter: 10ms}
+  - publish: {device: a, topic: pieces, payload: ` + long + `, qos: 1}
+  - expect_message: {device: a, payload: ` + long + `}
+`, 0},
+		"an acknowledgement that is missing": {`
+  - connect: {device: kept}
+  - subscribe: {device: kept, filter: order, qos: 1}
+  - fault: {device: kept, drop_acks: 1}
+  - publish: {device: kept, topic: order, payload: once, qos: 1}
+  - expect_message: {device: kept, payload: once}
+  - publish: {device: kept, topic: order, payload: twice, qos: 1}
+  - expect_message: {device: kept, payload: twice}
+  - connect: {device: kept, session_present: true}
+  - expect_message: {device: kept, payload: once}
+  - expect_no_message: {device: kept, payload: twice, within: 50ms}
+`, 0},
+		"an ignored keepalive": {`
+  - connect: {device: hasty}
+  - fault: {device: hasty, ignore_keepalive: true}
+  - expect_state: {device: hasty, connected: false}
+`, time.Second},
+		"a wrong clock": {`
+  - connect: {device: a}
+  - fault: {device: a, clock_off: 87600h}
+  - expect_state: {device: a, connected: true}
+  - connect: {device: a, code: -1, failure: expired}
+  - fault: {device: a, none: true}
+  - connect: {device: a}
+`, 0},
+		"a storm that blows over": {`
+  - start: b
+  - expect_state: {device: b, phase: connected}
+  - fault: {device: b, storm: 50ms}
+  - expect_state: {device: b, attempts: 5}
+  - fault: {device: b, none: true}
+  - expect_state: {device: b, phase: connected}
+`, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			devices := strings.Replace(steps, "devices:\n", "devices:\n  kept: {}\n  hasty: {keepalive: 1s}\n", 1)
+			r := Run(t.Context(), parsed(t, devices+c.text), Params{World: w})
+			require.True(t, r.Held, "%s: %s", r.Where, r.Why)
+			assert.GreaterOrEqual(t, r.Events[len(r.Events)-1].Took, c.took)
+		})
+	}
+}
+
+func TestAFaultIsAllThatIsWrongFromThenOn(t *testing.T) {
+	w := plain(t)
+	r := Run(t.Context(), parsed(t, steps+`
+  - connect: {device: a}
+  - fault: {device: a, half_open: true, drop_acks: 5}
+  - fault: {device: a, fragment: 100}
+  - subscribe: {device: a, filter: t, qos: 1}
+  - publish: {device: a, topic: t, qos: 1}
+  - expect_message: {device: a}
+`), Params{World: w})
+	require.True(t, r.Held, "%s: %s", r.Where, r.Why)
+	for text, path := range map[string]string{
+		"{device: a, storm: 10ms}":              "steps[0].fault.storm",
+		"{device: a, none: true, latency: 1ms}": "steps[0].fault.none",
+		"{device: a, latency: 2m}":              "steps[0].fault.latency",
+		"{device: a}":                           "steps[0].fault",
+	} {
+		_, mistakes := Parse([]byte(steps+"  - fault: "+text+"\n"), nil)
+		require.Len(t, mistakes, 1, text)
+		assert.Equal(t, path, mistakes[0].Path)
+	}
+}
+
 func TestEveryStepHasATitle(t *testing.T) {
 	s := parsed(t, good)
 	for _, one := range append(s.Steps, s.Steps[2].Parallel...) {

@@ -97,7 +97,7 @@ type ExpectState struct {
 
 type agentPhase string
 
-// Fault switches what is wrong with a device's connection. Network faults stay until the next step that names any of them, or none is set.
+// Fault switches what is wrong with a device's connection and client, at once. It says all that is wrong from now on: what it does not name is well again.
 type Fault struct {
 	Device          string   `json:"device" yaml:"device"`
 	Latency         Duration `json:"latency,omitempty" yaml:"latency,omitempty"`
@@ -111,8 +111,10 @@ type Fault struct {
 	DropAcks        int      `json:"drop_acks,omitempty" yaml:"drop_acks,omitempty"`
 	Duplicate       int      `json:"duplicate,omitempty" yaml:"duplicate,omitempty"`
 	IgnoreKeepAlive bool     `json:"ignore_keepalive,omitempty" yaml:"ignore_keepalive,omitempty"`
-	Send            string   `json:"send,omitempty" yaml:"send,omitempty"` // one of the packets out of the specification
-	None            bool     `json:"none,omitempty" yaml:"none,omitempty"` // everything is well again
+	ClockOff        Duration `json:"clock_off,omitempty" yaml:"clock_off,omitempty"` // beside the device's own, from its next connect on
+	Storm           Duration `json:"storm,omitempty" yaml:"storm,omitempty"`         // one that was started connects anew so often
+	Send            string   `json:"send,omitempty" yaml:"send,omitempty"`           // one of the packets out of the specification
+	None            bool     `json:"none,omitempty" yaml:"none,omitempty"`           // everything is well again
 }
 
 // Repeat plays steps again and again.

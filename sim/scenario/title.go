@@ -132,6 +132,8 @@ func faultTitle(f Fault) string {
 	add(f.DropAcks > 0, "forgets to acknowledge")
 	add(f.Duplicate > 0, "sends twice")
 	add(f.IgnoreKeepAlive, "forgets its keepalive")
+	add(f.ClockOff != 0, "has a wrong clock")
+	add(f.Storm > 0, "connects again and again")
 	add(f.Send != "", "sends "+strings.ReplaceAll(f.Send, "_", " "))
 	if len(all) == 0 {
 		return f.Device + " is well again"
