@@ -32,9 +32,9 @@ type process struct {
 	errors bytes.Buffer
 }
 
-func startProcess(t *testing.T, data string) *process {
+func startProcess(t *testing.T, data string, more ...string) *process {
 	t.Helper()
-	p := &process{Cmd: exec.Command(os.Args[0], "serve", "--json", "--data", data, "--mqtt", "127.0.0.1:0", "--http", "127.0.0.1:0")}
+	p := &process{Cmd: exec.Command(os.Args[0], append([]string{"serve", "--json", "--data", data, "--mqtt", "127.0.0.1:0", "--http", "127.0.0.1:0"}, more...)...)}
 	p.Env = append(os.Environ(), beGatehouse+"=1")
 	p.Stderr = &p.errors
 	out, err := p.StdoutPipe()
@@ -126,6 +126,67 @@ func TestAGatewayThatWasKilledIsNoneAndItsSuccessorIsFound(t *testing.T) {
 	if err := p.end(t); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestADemoThatWasKilledIsTakenOverByTheNextAndDoesNotDouble: its devices stay until another demo, or say so.
+func TestADemoThatWasKilledIsTakenOverByTheNextAndDoesNotDouble(t *testing.T) {
+	data := t.TempDir()
+	end := func(p *process, signal os.Signal) string {
+		t.Helper()
+		if err := p.Process.Signal(signal); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.end(t); (err != nil) != (signal == syscall.SIGKILL) {
+			t.Errorf("%v: %v", signal, err)
+		}
+		return p.errors.String()
+	}
+	devices := func(holds func(sids map[string]bool) bool) map[string]bool {
+		t.Helper()
+		sids := map[string]bool{}
+		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) { // between looks
+			_, out, _, _ := run("device", "list", "--json", "--data", data)
+			clear(sids)
+			for line := range strings.Lines(out) {
+				var d struct{ SID string }
+				if err := json.Unmarshal([]byte(line), &d); err != nil {
+					t.Fatal(err)
+				}
+				sids[d.SID] = true
+			}
+			if holds(sids) {
+				return sids
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%d devices", len(sids))
+			}
+		}
+	}
+	twelve := func(sids map[string]bool) bool { return len(sids) == 12 }
+
+	p := startProcess(t, data, "--demo")
+	first := devices(twelve)
+	end(p, syscall.SIGKILL)
+	p = startProcess(t, data)
+	devices(twelve)
+	if said := end(p, syscall.SIGTERM); !strings.Contains(said, "serve --demo") {
+		t.Errorf("it says nothing of what is left: %q", said)
+	}
+	p = startProcess(t, data, "--demo")
+	devices(func(sids map[string]bool) bool {
+		for sid := range first {
+			if sids[sid] {
+				return false
+			}
+		}
+		return twelve(sids)
+	})
+	if said := end(p, syscall.SIGINT); strings.Contains(said, "--demo") {
+		t.Error(said)
+	}
+	p = startProcess(t, data)
+	devices(func(sids map[string]bool) bool { return len(sids) == 0 })
+	end(p, syscall.SIGTERM)
 }
 
 func TestASecondInstanceExits3WithOneLine(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"gatehouse/app/demo"
+	"gatehouse/app/story"
 	"gatehouse/gateway"
 )
 
@@ -36,6 +37,18 @@ func (c *serveCommand) Run(to streams) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	return c.serve(ctx, to)
+}
+
+// tidy removes what scenarios of a process that was killed have left, and says what a demo has.
+func (c *serveCommand) tidy(g *gateway.Gateway, to streams) {
+	for _, stage := range story.Abandoned(g) {
+		if err := stage.Close(); err != nil {
+			complain(to.err, fmt.Errorf("what a scenario has left could not be removed: %w", err))
+		}
+	}
+	if !c.Demo && demo.Left(g) {
+		fmt.Fprintln(to.err, "gatehouse: a demo that was killed has left its twelve devices, and nobody plays them; gatehouse serve --demo, ended with Ctrl+C, removes them")
+	}
 }
 
 // serve serves until ctx ends. A second signal while it stops ends the process at once, as usual.
@@ -67,6 +80,7 @@ func (c *serveCommand) serve(ctx context.Context, to streams) error {
 	if err := startLab(g.Lab(), kinds, report); err != nil {
 		return errors.Join(err, g.Close())
 	}
+	c.tidy(g, to)
 	var reports, shows sync.WaitGroup
 	reports.Go(queue.run)
 	if c.Demo {

@@ -81,7 +81,19 @@ type Runs struct {
 	work   sync.WaitGroup
 }
 
-func newRuns(p Params) *Runs { return &Runs{params: p} }
+// newRuns also removes what plays of an earlier process have left, in the background.
+func newRuns(p Params) *Runs {
+	r := &Runs{params: p}
+	left := story.Abandoned(p.Gateway)
+	r.work.Go(func() {
+		for _, stage := range left {
+			if err := stage.Close(); err != nil {
+				p.Logger.Warn("what a scenario has left could not be removed; it is tried again at the next start", "err", err)
+			}
+		}
+	})
+	return r
+}
 
 // Version rises with every change of what Last returns, apart from the passing of time.
 func (r *Runs) Version() uint64 { return r.version.Load() }

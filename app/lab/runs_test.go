@@ -91,6 +91,25 @@ func TestAScenarioIsShownStepByStepAndStopped(t *testing.T) {
 	assert.False(t, there)
 }
 
+func TestWhatAPlayOfAProcessThatWasKilledHasLeftIsRemovedAtTheNextStart(t *testing.T) {
+	l := newLab(t)
+	g := l.runs.params.Gateway
+	fleets, services, devices := len(g.Registry().Fleets()), len(g.Registry().Services()), len(g.Registry().Devices())
+	stage, err := story.NewStage(t.Context(), g)
+	require.NoError(t, err)
+	_, _, err = stage.Create(t.Context(), scenario.NewDevice{Name: "lamp", Credential: scenario.Key})
+	require.NoError(t, err)
+	fleet, err := story.NewFleetStage(t.Context(), g, "1 × meter")
+	require.NoError(t, err)
+	again := New(Params{Gateway: g, Dir: t.TempDir()})
+	again.Runs().Close() // waits for it
+	assert.Len(t, g.Registry().Devices(), devices)
+	assert.Len(t, g.Registry().Fleets(), fleets+1, "that of generated devices is the user's to remove")
+	assert.Len(t, g.Registry().Services(), services+1)
+	require.NoError(t, fleet.Close())
+	again.Close()
+}
+
 func TestAStepThatBreaksSaysWhy(t *testing.T) {
 	l := newLab(t)
 	require.NoError(t, l.Runs().Start(Script{ID: "x", Scenario: parsed(t, `name: x

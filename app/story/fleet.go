@@ -29,18 +29,24 @@ func NewFleetStage(ctx context.Context, g *gateway.Gateway, title string) (*Stag
 }
 
 // AbandonedFleets are the stages of generated devices that are on a gateway. At its start these are what an earlier process could not remove.
-func AbandonedFleets(g *gateway.Gateway) (all []*Stage) {
+func AbandonedFleets(g *gateway.Gateway) []*Stage { return abandoned(g, GeneratedPrefix) }
+
+// Abandoned are the stages of scenarios that are on a gateway. At its start these are of plays that an earlier process could not end: nobody plays there any
+// more, and all may be closed.
+func Abandoned(g *gateway.Gateway) []*Stage { return abandoned(g, FleetPrefix) }
+
+func abandoned(g *gateway.Gateway, prefix string) (all []*Stage) {
 	r := g.Registry()
 	seen := map[string]bool{}
 	for _, f := range r.Fleets() {
-		if strings.HasPrefix(f.UniqueName, GeneratedPrefix) {
+		if strings.HasPrefix(f.UniqueName, prefix) {
 			service, _ := r.ServiceByName(f.UniqueName)
 			all = append(all, &Stage{gateway: g, fleet: f, service: service, now: time.Now})
 			seen[f.UniqueName] = true
 		}
 	}
 	for _, s := range r.Services() {
-		if strings.HasPrefix(s.UniqueName, GeneratedPrefix) && !seen[s.UniqueName] {
+		if strings.HasPrefix(s.UniqueName, prefix) && !seen[s.UniqueName] {
 			all = append(all, &Stage{gateway: g, service: s, now: time.Now})
 		}
 	}
