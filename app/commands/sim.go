@@ -119,7 +119,11 @@ func playAlone(ctx context.Context, f story.File, tell playbill) (result scenari
 		return result, err
 	}
 	defer func() { err = errors.Join(err, g.Close()) }()
-	return story.Play(ctx, g.Gateway, f.Scenario, scenario.Params{Told: tell.event, Open: f.Open})
+	result, err = story.Play(ctx, g.Gateway, f.Scenario, scenario.Params{Told: tell.event, Open: f.Open})
+	if err != nil && ctx.Err() != nil && len(result.Events) == 0 {
+		return result, errors.New("interrupted before the first step; nothing is left")
+	}
+	return result, err
 }
 
 func (c *simRun) playElsewhere(ctx context.Context, f story.File, to streams, tell playbill) (scenario.Result, error) {

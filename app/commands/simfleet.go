@@ -58,6 +58,9 @@ func (c *simFleet) Run(to streams) (err error) {
 		}
 		defer func() { err = errors.Join(err, g.Close()) }()
 		stage, err := story.NewStage(ctx, g.Gateway)
+		if ctx.Err() != nil {
+			return errors.New("interrupted before the first device was registered; nothing is left")
+		}
 		if err != nil {
 			return err
 		}
@@ -81,6 +84,9 @@ func (c *simFleet) Run(to streams) (err error) {
 func (c *simFleet) live(ctx context.Context, f *fleet.Fleet, show figures) error {
 	began := time.Now()
 	if err := show.during(func() error { return f.Provision(ctx) }); err != nil {
+		if s := f.Status(); ctx.Err() != nil { // on a gateway of its own: no other server is told of devices
+			return fmt.Errorf("interrupted when %d of %d devices were registered; nothing is left of them", s.Provisioned, s.Count)
+		}
 		return err
 	}
 	show.provisioned(time.Since(began))

@@ -1,11 +1,14 @@
 package commands
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -28,6 +31,49 @@ func TestAFleetTellsItsFiguresAtTheEnd(t *testing.T) {
 		assert.Equal(t, 10, end.Provisioned)
 		assert.Greater(t, end.Sent, uint64(20))
 		assert.Positive(t, end.PerDevice)
+	}
+}
+
+// TestCtrlCAtAnyMomentLeavesNothingAndSaysSo: a real process is interrupted while it prepares, registers, ramps, lives and plays.
+func TestCtrlCAtAnyMomentLeavesNothingAndSaysSo(t *testing.T) {
+	for name, c := range map[string]struct {
+		args []string
+		when string // the process has printed this
+		says string // with or after it
+		code int
+	}{
+		"a fleet that is registered": {[]string{"sim", "fleet", "--devices", "20000", "--credential", "certificate"}, "of 20000 provisioned", "nothing is left of them", ExitFailure},
+		"a fleet that ramps":         {[]string{"sim", "fleet", "--devices", "50", "--ramp", "1h"}, "1 of 50 connected", "1 of 50 connected, ", ExitFailure},
+		"a fleet that lives":         {[]string{"sim", "fleet", "--devices", "5", "--ramp", "1ms"}, "5 of 5 connected", "5 of 5 connected, ", ExitOK},
+		"a scenario that plays":      {[]string{"sim", "run", "thermostat-day"}, "house subscribes to", "the scenario was stopped", ExitFailure},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			temporary := t.TempDir()
+			p := exec.Command(os.Args[0], c.args...)
+			p.Env = append(os.Environ(), beGatehouse+"=1", "TMPDIR="+temporary)
+			var errs bytes.Buffer
+			p.Stderr = &errs
+			out, err := p.StdoutPipe()
+			require.NoError(t, err)
+			require.NoError(t, p.Start())
+			t.Cleanup(func() { _ = p.Process.Kill() }) // it has ended already when all went well
+			said, interrupted := "", false
+			for lines := bufio.NewScanner(out); lines.Scan(); {
+				said += lines.Text() + "\n"
+				if !interrupted && strings.Contains(said, c.when) {
+					interrupted = true
+					require.NoError(t, p.Process.Signal(os.Interrupt))
+				}
+			}
+			_ = p.Wait()
+			assert.True(t, interrupted)
+			assert.Equal(t, c.code, p.ProcessState.ExitCode())
+			assert.Contains(t, said+errs.String(), c.says)
+			left, err := os.ReadDir(temporary)
+			require.NoError(t, err)
+			assert.Empty(t, left)
+		})
 	}
 }
 
