@@ -1,9 +1,7 @@
 package attempt
 
 import (
-	"encoding/binary"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -30,12 +28,6 @@ const (
 	written due = iota // nothing is
 	later
 	soon
-)
-
-// Kinds of records on the disk.
-const (
-	recordMark    = 1 // when it was written, and the highest id given by then
-	recordAttempt = 2
 )
 
 // keeper writes what changes to the disk, on a goroutine of its own, and tells of it. The connections only note what is to
@@ -172,71 +164,6 @@ func (k *keeper) note(r *record, when due) {
 		default:
 		}
 	}
-}
-
-// resume finds the highest id that was given, and when the process before was last known to be there.
-func (k *keeper) resume() (alive time.Time) {
-	if k.files == nil {
-		return time.Time{}
-	}
-	newest := uint64(0)
-	for _, n := range slices.Backward(k.files.Numbers()) {
-		_, err := k.files.Read(n, func(record []byte) {
-			if len(record) == 0 {
-				return
-			}
-			switch record[0] {
-			case recordMark:
-				if at, id, ok := readMark(record[1:]); ok {
-					newest = max(newest, id)
-					if at.After(alive) {
-						alive = at
-					}
-				}
-			case recordAttempt:
-				newest = max(newest, idOf(record[1:]))
-			}
-		})
-		if err == nil && newest > 0 {
-			break
-		}
-	}
-	k.marked = newest
-	k.log.newest.Store(newest)
-	k.log.oldest.Store(newest + 1)
-	return alive
-}
-
-// appendMark appends a mark of now. The caller holds disk.
-func (k *keeper) appendMark(b []byte) []byte {
-	k.marked = k.log.newest.Load()
-	b, _ = segment.AppendRecord(b, func(b []byte) []byte {
-		b = append(b, recordMark)
-		b = binary.AppendVarint(b, k.log.params.Now().UnixNano())
-		return binary.AppendUvarint(b, k.marked)
-	})
-	return b
-}
-
-func readMark(b []byte) (at time.Time, newest uint64, ok bool) {
-	ns, n := binary.Varint(b)
-	if n <= 0 {
-		return at, 0, false
-	}
-	newest, m := binary.Uvarint(b[n:])
-	return time.Unix(0, ns), newest, m > 0
-}
-
-// idOf is the id of an attempt as it was written, which begins with it; 0 when it does not.
-func idOf(b []byte) uint64 {
-	if len(b) < 4 {
-		return 0
-	}
-	tag, value, _, ok := field(b[4:])
-	if id, whole := integer(value); ok && whole && tag == tagID {
-		return uint64(id)
-	}
-	return 0
 }
 
 // run is the keeper's goroutine. It begins with what the disk holds: the attempts up to an id.
@@ -429,109 +356,6 @@ func (k *keeper) outcome(ids []uint64, records []*record, lost uint64, err error
 			k.retry[r.id] = struct{}{}
 		}
 	}
-}
-
-// tidy removes the files that hold nothing any more that is kept. When all of them are more than they should be, what is kept of
-// the oldest is written anew, and that file goes as well.
-func (k *keeper) tidy() {
-	if k.files == nil || k.failed() {
-		return
-	}
-	numbers := k.files.Numbers()
-	if len(numbers) < 2 {
-		return
-	}
-	tooMuch := func() bool {
-		return k.files.Bytes() > k.log.bound.Load()+k.log.params.slack || len(k.files.Numbers()) > maxFiles
-	}
-	k.mu.Lock()
-	same := len(numbers) == k.tidied
-	k.mu.Unlock()
-	if same && !tooMuch() {
-		return // there is no file more than when this was looked at before
-	}
-	used, last := map[uint64]bool{}, uint64(0)
-	for _, file := range k.filed {
-		if file != last { // most have that of the one before
-			used[file], last = true, file
-		}
-	}
-	for _, n := range numbers[:len(numbers)-1] {
-		if used[n] {
-			if !tooMuch() {
-				continue
-			}
-			for batch := range slices.Chunk(k.keptIn(n), batchAttempts) {
-				k.write(batch, false)
-			}
-			if k.failed() {
-				return
-			}
-		}
-		if err := k.files.Remove(n); err != nil {
-			k.log.params.Logger.Warn("a file of attempts cannot be removed", "err", err)
-		}
-	}
-	k.mu.Lock()
-	k.tidied = len(k.files.Numbers())
-	k.mu.Unlock()
-}
-
-// filed are the attempts that are kept, with the file that the latest of each is in; 0: none.
-func (k *keeper) filed(yield func(id, file uint64) bool) {
-	for id, newest := k.log.oldest.Load(), k.log.newest.Load(); id <= newest; id++ {
-		r := k.log.find(id)
-		if r == nil {
-			continue
-		}
-		r.mu.Lock()
-		file := r.file
-		r.mu.Unlock()
-		if !yield(id, file) {
-			return
-		}
-	}
-}
-
-// keptIn are the ids of the attempts that are kept and in a file.
-func (k *keeper) keptIn(wanted uint64) (ids []uint64) {
-	for id, file := range k.filed {
-		if file == wanted {
-			ids = append(ids, id)
-		}
-	}
-	return ids
-}
-
-// clear forgets what is over, in memory and on the disk.
-func (k *keeper) clear() error {
-	k.disk.Lock()
-	defer k.disk.Unlock()
-	k.log.clear()
-	if k.files == nil {
-		return nil
-	}
-	if err := k.files.Clear(); err != nil {
-		return fmt.Errorf("clear the record of attempts: %w", err)
-	}
-	_, err := k.files.Write(k.appendMark(nil)) // so that ids go on
-	k.mu.Lock()
-	k.soon, k.later = nil, nil // what is kept of them follows
-	clear(k.retry)
-	k.mu.Unlock()
-	for id, newest := k.log.oldest.Load(), k.log.newest.Load(); id <= newest; id++ {
-		if r := k.log.find(id); r != nil {
-			r.mu.Lock()
-			if r.file, r.due = 0, written; r.attempt == nil || r.attempt.settled() {
-				k.note(r, soon)
-			}
-			r.mu.Unlock()
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("clear the record of attempts: %w", err)
-	}
-	return nil
 }
 
 // finish closes the files.
