@@ -106,6 +106,34 @@ func TestRandomValuesStayWithinTheirBoundsAndAreTheSameWithTheSameSeed(t *testin
 	})
 }
 
+func TestUniformAndNormalValuesAreSpreadAsTheirNamesSay(t *testing.T) {
+	const n = 4000
+	moments := func(s Source) (mean, deviation, within float64) { // within one deviation, as a part of all
+		all := values(t, s, n, time.Second)
+		for _, v := range all {
+			mean += v.(float64) / n
+		}
+		for _, v := range all {
+			deviation += math.Pow(v.(float64)-mean, 2) / n
+		}
+		deviation = math.Sqrt(deviation)
+		for _, v := range all {
+			if math.Abs(v.(float64)-mean) < deviation {
+				within += 1.0 / n
+			}
+		}
+		return mean, deviation, within
+	}
+	mean, deviation, within := moments(Source{Kind: Uniform, Min: f(10), Max: f(22), Digits: new(9)})
+	assert.InDelta(t, 16, mean, 0.3)
+	assert.InDelta(t, 12/math.Sqrt(12), deviation, 0.15)
+	assert.InDelta(t, 1/math.Sqrt(3), within, 0.04)
+	mean, deviation, within = moments(Source{Kind: Normal, Mean: f(16), Deviation: f(2), Digits: new(9)})
+	assert.InDelta(t, 16, mean, 0.2)
+	assert.InDelta(t, 2, deviation, 0.15)
+	assert.InDelta(t, 0.683, within, 0.04)
+}
+
 func TestAWalkTakesNoStepLargerThanItsStep(t *testing.T) {
 	all := values(t, Source{Kind: Walk, Min: f(0), Max: f(100), Step: f(3), Start: f(50), Digits: new(9)}, 500, time.Second)
 	assert.Equal(t, 50.0, all[0])
