@@ -29,7 +29,8 @@ type simRecord struct {
 func (c *simRecord) Help() string {
 	return `Records what a device of the running gateway does, real or virtual, connected or not yet, over all its connections, and
 prints it as a scenario: how it connects, what it subscribes to and publishes, how it leaves, with the waits between.
-gatehouse sim run plays it, as a device with a credential of its own; no secret is recorded.
+gatehouse sim run plays it, as a device with a credential of its own. No credential is recorded, and of a will only its
+length; what the device publishes is, word for word.
 
 A recording holds 2 000 events, 512 KiB of topics and payloads, and 50 minutes at most. Then it ends and says so. Of each
 packet the first 4 KiB are recorded. With --json the events are printed, one JSON object for the whole.
