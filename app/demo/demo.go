@@ -9,13 +9,13 @@ import (
 	"sync"
 	"time"
 
+	"gatehouse/app/onboard"
 	"gatehouse/gateway"
 	"gatehouse/gateway/credential"
 	"gatehouse/gateway/objects"
 	"gatehouse/gateway/registry"
 	"gatehouse/sim"
 	"gatehouse/sim/agent"
-	"gatehouse/sim/scenario"
 	"gatehouse/sim/telemetry"
 )
 
@@ -25,9 +25,11 @@ const FleetName = "gatehouse-demo"
 // Params say which gateway is shown, and how fast.
 type Params struct {
 	Gateway *gateway.Gateway
+	// Bench plays the devices, so that they can be watched and changed there as any other virtual device; nil: one of the demo’s own.
+	Bench *onboard.Bench
 	// Pace is how fast the devices’ time passes, and how often documents change; 0 stands for 4: a report that is due every ten seconds comes every 2.5.
 	Pace float64
-	// Made is told how many devices are registered, from 0 to Devices; with the last one they begin to live. It may be nil.
+	// Made is told how many devices are registered, from 0 to Devices; with the last one they live. It may be nil.
 	Made func(devices int)
 }
 
@@ -54,14 +56,20 @@ func Run(ctx context.Context, p Params) (err error) {
 		defer cancel()
 		err = errors.Join(err, Remove(last, p.Gateway)) // what stays is removed by the next run
 	}()
-	d := &demo{gateway: p.Gateway, registry: p.Gateway.Registry(), pace: p.Pace, made: p.Made}
+	d := &demo{gateway: p.Gateway, registry: p.Gateway.Registry(), bench: p.Bench, pace: p.Pace, made: p.Made}
+	if d.bench == nil {
+		d.bench = ownBench(p.Gateway)
+		d.target = p.Gateway.Status().URL
+		defer d.bench.Close()
+	}
+	defer func() { err = errors.Join(err, d.takeBack()) }()
 	if err := d.build(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
 		return err
 	}
-	d.play(ctx)
+	d.conduct(ctx)
 	return nil
 }
 
@@ -69,19 +77,22 @@ func Run(ctx context.Context, p Params) (err error) {
 type demo struct {
 	gateway  *gateway.Gateway
 	registry *registry.Registry
+	bench    *onboard.Bench
+	target   string // where the devices connect; empty: the bench knows
 	pace     float64
 	made     func(int)
 	fleet    string
 	service  string
-	boards   []board
+	devices  []string // SIDs of those that the bench plays
+	twice    []bool   // whether each has a second board
 }
 
-// board is one virtual device with its identity. Two boards can have one.
-type board struct {
-	kind     string
-	identity telemetry.Device
-	options  sim.Options
-	refused  bool
+// ownBench plays devices where nobody else does, and writes nothing to the disk.
+func ownBench(g *gateway.Gateway) *onboard.Bench {
+	return onboard.NewBench(onboard.BenchParams{
+		Registry: g.Registry(), Endpoint: func() onboard.Endpoint { return onboard.Endpoint{RootPEM: g.RootPEM()} },
+		NewPlayer: func(received func(sim.Message)) onboard.Player { return sim.NewDevice(sim.Params{Received: received}) },
+	})
 }
 
 // role is what a device of the demo is cast as.
@@ -136,6 +147,9 @@ func (d *demo) build(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", r.name, err)
 		}
 	}
+	if err := d.start(); err != nil {
+		return fmt.Errorf("demo fleet: %w", err)
+	}
 	d.made(len(roles))
 	return nil
 }
@@ -149,18 +163,11 @@ func (d *demo) cast(ctx context.Context, r role) error {
 	if err != nil {
 		return err
 	}
-	b := board{
-		kind: r.kind, identity: telemetry.Device{Name: r.name, SID: device.SID}, options: sim.Options{Protocol: r.protocol, ClientID: r.name},
-		refused: r.disabled || r.undeployed || r.revoked || r.protocol == sim.MQTT5,
-	}
-	if b.options.Credential, err = d.credential(ctx, r, device.SID); err != nil {
+	c, err := d.credential(ctx, r, device.SID)
+	if err != nil {
 		return err
 	}
-	d.boards = append(d.boards, b)
-	if r.twice {
-		b.options.ClientID += "-copy"
-		d.boards = append(d.boards, b)
-	}
+	d.lend(r, device.SID, c)
 	return nil
 }
 
@@ -170,8 +177,8 @@ func (d *demo) credential(ctx context.Context, r role, deviceSID string) (sim.Cr
 		if err != nil {
 			return sim.Credential{}, err
 		}
-		_, err = d.registry.ImportCertificate(ctx, d.fleet, deviceSID, r.name, made.CertPEM)
-		return sim.Credential{CertPEM: made.CertPEM, KeyPEM: made.KeyPEM}, err
+		enrolled, err := d.registry.ImportCertificate(ctx, d.fleet, deviceSID, r.name, made.CertPEM)
+		return sim.Credential{CertificateSID: enrolled.SID, CertPEM: made.CertPEM, KeyPEM: made.KeyPEM}, err
 	}
 	key, secret, err := d.registry.CreateKey(ctx, d.fleet, deviceSID, r.name)
 	if err == nil && r.revoked {
@@ -186,40 +193,50 @@ const (
 	retryLost    = 4 * time.Second
 )
 
-// play lets all devices live until ctx ends. When the user moves the gateway, they start anew where it is.
-func (d *demo) play(ctx context.Context) {
-	for ctx.Err() == nil {
-		url := d.gateway.Status().URL
-		here, leave := context.WithCancel(ctx)
-		var cast sync.WaitGroup
-		for _, b := range d.boards {
-			cast.Go(func() { d.live(here, b, url) })
+// lend lets the bench play a device, which does not connect yet.
+func (d *demo) lend(r role, deviceSID string, c sim.Credential) {
+	options := onboard.DefaultOptions(registry.Device{SID: deviceSID, UniqueName: r.name})
+	options.Target = d.target
+	if r.protocol != 0 {
+		options.Protocol = r.protocol
+	}
+	policy := agent.Policy{Disobey: []int{-1}, DisobeyEvery: telemetry.Duration(retryLost)}
+	if r.disabled || r.undeployed || r.revoked || r.protocol == sim.MQTT5 {
+		policy = agent.Policy{Disobey: []int{-1, 1, 2, 4, 5}, DisobeyEvery: telemetry.Duration(retryRefused)}
+	}
+	d.bench.Lend(deviceSID, c, onboard.Setup{Options: options, ByItself: true, Kind: r.kind, Reconnect: policy, Pace: d.pace})
+	d.devices = append(d.devices, deviceSID)
+	d.twice = append(d.twice, r.twice)
+}
+
+// start lets the devices live.
+func (d *demo) start() error {
+	for i, device := range d.devices {
+		if err := d.bench.Leave(device); err != nil {
+			return err
 		}
-		d.conduct(here, url)
-		leave()
-		cast.Wait()
+		if d.twice[i] {
+			if err := d.bench.Trouble(device, onboard.Troubles{Twin: true}); err != nil {
+				return err
+			}
+		}
 	}
+	return nil
 }
 
-// live runs one board.
-func (d *demo) live(ctx context.Context, b board, url string) {
-	kind, _ := scenario.KindOf(b.kind)
-	behaviour := kind.Behaviour
-	behaviour.Reconnect = agent.Policy{Disobey: []int{-1}, DisobeyEvery: telemetry.Duration(retryLost)}
-	if b.refused {
-		behaviour.Reconnect = agent.Policy{Disobey: []int{-1, 1, 2, 4, 5}, DisobeyEvery: telemetry.Duration(retryRefused)}
+// takeBack ends what the bench plays.
+func (d *demo) takeBack() error {
+	problems := make([]error, len(d.devices))
+	var all sync.WaitGroup
+	for i, device := range d.devices {
+		all.Go(func() { problems[i] = d.bench.Remove(device) })
 	}
-	o := b.options
-	o.URL, o.RootPEM = url, d.gateway.RootPEM()
-	a, problems := agent.New(agent.Params{Options: o, Identity: b.identity, Behaviour: behaviour, Pace: d.pace})
-	if len(problems) > 0 { // the kinds that come with the program have none
-		return
-	}
-	_ = a.Run(ctx) // a refusal shows in the gateway
+	all.Wait()
+	return errors.Join(problems...)
 }
 
-// conduct changes the documents now and then, until ctx ends or the gateway has moved.
-func (d *demo) conduct(ctx context.Context, url string) {
+// conduct changes the documents now and then, until ctx ends.
+func (d *demo) conduct(ctx context.Context) {
 	tick := time.NewTicker(max(time.Duration(float64(8*time.Second)/d.pace), 10*time.Millisecond))
 	defer tick.Stop()
 	for turn := 0; ; turn++ {
@@ -227,9 +244,6 @@ func (d *demo) conduct(ctx context.Context, url string) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-		}
-		if now := d.gateway.Status().URL; now != url && now != "" {
-			return
 		}
 		name, content := "BoardLED", fmt.Sprintf(`{"led":%q}`, []string{"ON", "OFF"}[turn/2%2])
 		if turn%2 == 1 {

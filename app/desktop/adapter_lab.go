@@ -16,7 +16,7 @@ import (
 
 // labTabs are the tabs of the Lab, in their order.
 func (p *program) labTabs(at *adapter) []screen.Tab {
-	p.lab = lab.New(lab.Params{Gateway: p.gateway, Dir: p.options.Config.DataDir, Logger: p.options.Config.Logger, Secrets: p.virtualSecrets, Elsewhere: p.virtualElsewhere})
+	p.lab = lab.New(lab.Params{Gateway: p.gateway, Bench: p.bench, Dir: p.options.Config.DataDir, Logger: p.options.Config.Logger, Secrets: p.virtualSecrets, Elsewhere: p.virtualElsewhere})
 	listening := func() bool { return at.last.Load().State == gateway.Listening }
 	p.scenarios = scenarios.New(scenarios.Params{Shell: p.frame, Runs: p.lab.Runs(), Ready: p.readyScenarios(), Listening: listening, Choose: p.frame.Choose, Broker: p.lab.Broker().Target})
 	return []screen.Tab{

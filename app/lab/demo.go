@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"gatehouse/app/demo"
+	"gatehouse/app/onboard"
 	"gatehouse/gateway"
 )
 
@@ -34,6 +35,7 @@ type DemoState struct {
 // Demo is the demo fleet on the gateway, at most once.
 type Demo struct {
 	gateway *gateway.Gateway
+	bench   *onboard.Bench
 	pace    float64 // see demo.Params; 0 but for tests
 
 	mu     sync.Mutex
@@ -45,7 +47,7 @@ type Demo struct {
 	closed bool
 }
 
-func newDemo(p Params) *Demo { return &Demo{gateway: p.Gateway} }
+func newDemo(p Params) *Demo { return &Demo{gateway: p.Gateway, bench: p.Bench} }
 
 // State is a snapshot.
 func (d *Demo) State() DemoState {
@@ -78,7 +80,7 @@ func (d *Demo) Load(ctx context.Context) error {
 	d.stage, d.made, d.end, d.ended, d.err = DemoBuilding, 0, end, ended, nil
 	d.mu.Unlock()
 	go func() {
-		err := demo.Run(running, demo.Params{Gateway: d.gateway, Pace: d.pace, Made: func(n int) {
+		err := demo.Run(running, demo.Params{Gateway: d.gateway, Bench: d.bench, Pace: d.pace, Made: func(n int) {
 			d.mu.Lock()
 			defer d.mu.Unlock()
 			if d.made = n; n == demo.Devices && d.stage == DemoBuilding {

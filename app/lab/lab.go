@@ -8,15 +8,18 @@ import (
 	"sync"
 	"time"
 
+	"gatehouse/app/onboard"
 	"gatehouse/gateway"
 )
 
 // Params of a Lab. Gateway is required.
 type Params struct {
 	Gateway *gateway.Gateway
-	Dir     string // of what is kept
-	Now     func() time.Time
-	Logger  *slog.Logger
+	// Bench plays the demo's devices; nil: the demo has one of its own.
+	Bench  *onboard.Bench
+	Dir    string // of what is kept
+	Now    func() time.Time
+	Logger *slog.Logger
 	// Secrets are those of a virtual device, which no recording of it may hold; nil: none is known.
 	Secrets func(deviceSID string) []string
 	// Elsewhere is a virtual device that connects to another server; false for any other device. nil: there is none.

@@ -113,6 +113,10 @@ func (b *Bench) setup(device registry.Device) Setup {
 func (b *Bench) SetUp(deviceSID string, s Setup) error {
 	defer b.changes.Add(1)
 	s.Options.TrustPEM = certificatesOnly(s.Options.TrustPEM)
+	if b.Lent(deviceSID) {
+		b.p.Setups.Remember(deviceSID, b.named(deviceSID, s))
+		return nil
+	}
 	if err := b.p.Setups.Put(deviceSID, b.named(deviceSID, s)); err != nil {
 		return fmt.Errorf("keeping how the virtual device is played: %w", err)
 	}

@@ -33,7 +33,7 @@ type Player interface {
 // BenchParams are what a Bench needs.
 type BenchParams struct {
 	Registry Registry
-	Vault    Vault
+	Vault    Vault // nil: devices are only lent
 	// Setups keeps how the devices are played; nil keeps it in memory only.
 	Setups   Setups
 	Endpoint func() Endpoint
@@ -42,7 +42,8 @@ type BenchParams struct {
 	Now       func() time.Time // nil: the wall clock
 }
 
-// Bench is the virtual devices of this computer. A device is virtual when its credential lies in the vault. It is driven by hand, or left to itself:
+// Bench is the virtual devices of this computer. A device is virtual when its credential lies in the vault, or
+// was lent. It is driven by hand, or left to itself:
 // either way it is the same Player, with one connection and one console. All methods may be called from any goroutine.
 type Bench struct {
 	p       BenchParams
@@ -52,6 +53,7 @@ type Bench struct {
 
 	mu      sync.Mutex
 	virtual map[string]*virtual
+	lent    map[string][]sim.Credential // of devices that nothing is written of; see Lend
 }
 
 // virtual is one device that is played.
@@ -101,6 +103,9 @@ func NewBench(p BenchParams) *Bench {
 	if p.Now == nil {
 		p.Now = time.Now
 	}
+	if p.Vault == nil {
+		p.Vault = noVault{}
+	}
 	if p.Setups == nil {
 		p.Setups = &memory{}
 	}
@@ -114,11 +119,11 @@ const MaxKeepAlive = 65535 * time.Second
 var ErrNoCredential = errors.New("this device has no credential on this computer")
 
 // Virtual reports whether this computer can play the device.
-func (b *Bench) Virtual(deviceSID string) bool { return len(b.p.Vault.Get(deviceSID)) > 0 }
+func (b *Bench) Virtual(deviceSID string) bool { return len(b.held(deviceSID)) > 0 }
 
 // Credentials are those that this computer holds for a device, the newest first.
 func (b *Bench) Credentials(deviceSID string) []sim.Credential {
-	kept := b.p.Vault.Get(deviceSID)
+	kept := b.held(deviceSID)
 	newest := make([]sim.Credential, 0, len(kept))
 	for i := len(kept) - 1; i >= 0; i-- {
 		newest = append(newest, kept[i])
@@ -130,6 +135,9 @@ func (b *Bench) Credentials(deviceSID string) []sim.Credential {
 func (b *Bench) Keep(deviceSID string, m Material) error {
 	if !m.Holds() {
 		return ErrNoCredential
+	}
+	if b.keepLent(deviceSID, m.simulated()) {
+		return nil
 	}
 	if err := b.p.Vault.Put(deviceSID, m.simulated()); err != nil {
 		return fmt.Errorf("keeping the virtual device's credential: %w", err)
@@ -280,6 +288,7 @@ func (b *Bench) Remove(deviceSID string) error {
 	b.mu.Lock()
 	v, played := b.virtual[deviceSID]
 	delete(b.virtual, deviceSID)
+	delete(b.lent, deviceSID)
 	b.mu.Unlock()
 	if played {
 		b.end(v)
