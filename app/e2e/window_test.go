@@ -36,6 +36,9 @@ type window struct {
 	log     *bytes.Buffer
 }
 
+// shotsVariable names the folder for pictures, where they are wanted.
+const shotsVariable = "GATEHOUSE_SHOTS"
+
 // open starts the program on a display of the given size, with an empty data folder and free ports.
 func open(t *testing.T, width, height int, args ...string) *window {
 	t.Helper()
@@ -46,7 +49,7 @@ func open(t *testing.T, width, height int, args ...string) *window {
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(home)) })
 	w := &window{
 		T: t, display: newDisplay(t, width, height), home: home, data: filepath.Join(home, "gateway"),
-		shots: os.Getenv("GATEHOUSE_SHOTS"), log: &bytes.Buffer{},
+		shots: os.Getenv(shotsVariable), log: &bytes.Buffer{},
 	}
 	if w.shots == "" {
 		w.shots = t.TempDir()
