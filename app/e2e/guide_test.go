@@ -117,7 +117,7 @@ func (w *window) lookAroundTheLab(theme string, first bool) {
 	if first {
 		w.Click("Tabs: Recordings")
 		w.Click("Button: Choose a device…")
-		w.Click("meter-1 · connected")
+		w.Click("meter-1 · connected, virtual")
 		w.WaitSaid("It is connected")
 		w.Click("Button: Record")
 		w.WaitSaid("meter-1 is being recorded")
