@@ -8,10 +8,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 
 	"gatehouse/app/story"
+	"gatehouse/sim"
 	"gatehouse/sim/scenario"
 )
 
@@ -54,12 +56,20 @@ Examples:
 func (c *simRun) Run(to streams) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if c.Target == "" && c.CA+c.User+c.Password+c.Cert+c.Key != "" {
+	switch {
+	case c.Target == "" && c.CA+c.User+c.Password+c.Cert+c.Key != "":
 		return usage("--ca, --user, --password-file, --cert and --key are for another server: name it with --target")
+	case (c.Cert == "") != (c.Key == ""):
+		return usage("--cert and --key go together")
+	case c.Password != "" && c.User == "":
+		return usage("--password-file goes with --user")
 	}
 	f, err := readScenario(c.Scenario)
 	if err != nil {
 		return err
+	}
+	if folder, err := os.Stat(filepath.Dir(c.JUnit)); c.JUnit != "" && (err != nil || !folder.IsDir()) {
+		return usage("%s was not begun; there is no folder for %s", c.Scenario, c.JUnit)
 	}
 	tell := playbill{to: to.out, json: c.JSON}
 	var result scenario.Result
@@ -114,6 +124,9 @@ func readScenario(name string) (story.File, error) {
 }
 
 func playAlone(ctx context.Context, f story.File, tell playbill) (result scenario.Result, err error) {
+	if where, why := f.Scenario.NeedsCreate(); why != "" {
+		return result, usage("the scenario was not begun; %s: %s", where, why)
+	}
 	g, err := story.NewThrowaway()
 	if err != nil {
 		return result, err
@@ -150,6 +163,10 @@ func (c *simRun) playElsewhere(ctx context.Context, f story.File, to streams, te
 		*f.into = content
 	}
 	world.Credential.Secret = strings.TrimRight(string(secret), "\r\n")
+	var wrong *sim.ConnectError
+	if err := (sim.Options{URL: world.URL, RootPEM: world.RootPEM, Credential: world.Credential}).Check(); errors.As(err, &wrong) {
+		return scenario.Result{}, usage("the scenario was not begun; %s: %s", wrong.Why, wrong.Todo)
+	}
 	return scenario.Run(ctx, f.Scenario, scenario.Params{World: world, Told: tell.event, Open: f.Open}), nil
 }
 

@@ -11,6 +11,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"gatehouse/sim/simtest"
 )
 
 // TestAScenarioWithAMistakeBeginsNothing: no gateway, no folder, no device, no connection, not even of the steps before the mistake.
@@ -59,6 +61,29 @@ func TestAScenarioWithAMistakeBeginsNothing(t *testing.T) {
 				assert.Empty(t, out, "%v", more)
 				assert.Contains(t, errs, "was not begun")
 			}
+		})
+	}
+	good := filepath.Join(folder, "good.yaml")
+	require.NoError(t, os.WriteFile(good, []byte("name: x\ndevices: {a: {}}\nsteps: [{connect: {device: a}}]\n"), 0o600))
+	_, root := simtest.Server()
+	ca := filepath.Join(folder, "root.pem")
+	require.NoError(t, os.WriteFile(ca, root, 0o600))
+	target := []string{"--target", "mqtts://" + listener.Addr().String()}
+	for name, more := range map[string][]string{
+		"a device that is never created":            nil,
+		"an address that is none":                   {"--target", "mqtts://"},
+		"an address without TLS":                    {"--target", "mqtt://" + listener.Addr().String()},
+		"authorities that are none":                 append(target, "--ca", good),
+		"a certificate without its key":             append(target, "--cert", ca),
+		"a key without its certificate":             append(target, "--key", ca),
+		"a password without a user name":            append(target, "--password-file", ca),
+		"an outcome that cannot be written":         append(target, "--junit", filepath.Join(folder, "none", "report.xml")),
+		"a password for a gateway of the scenarios": {"--password-file", ca},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, out, errs, _ := run(append([]string{"sim", "run", good}, more...)...)
+			assert.Equal(t, ExitUsage, code, errs)
+			assert.Empty(t, out)
 		})
 	}
 	made, err := os.ReadDir(temporary)

@@ -50,7 +50,8 @@ func (c *checker) check() {
 	if len(s.Steps) == 0 {
 		c.wrong("steps", "there are none", "add what is to happen")
 	}
-	c.list("steps", s.Steps, 1)
+	c.list(outermost, s.Steps, 1)
+	c.started()
 	if c.steps > MostSteps {
 		c.wrong("steps", fmt.Sprintf("there are %d steps", c.steps), fmt.Sprintf("a scenario has at most %d; repeat can save some", MostSteps))
 	}
@@ -238,8 +239,11 @@ func (c *checker) step(path string, s Step, depth int) {
 	default:
 		name := reflect.ValueOf(s).FieldByNameFunc(func(field string) bool { return strings.EqualFold(field, verb) }).String()
 		c.known(path, name)
-		if verb == "start" && c.scenario.Devices[name].behaviour() == nil {
+		switch d := c.scenario.Devices[name]; {
+		case verb == "start" && d.behaviour() == nil:
 			c.wrong(path, "the device has no behaviour", "give it one or a kind, or use connect")
+		case verb == "create" && d.Like != "":
+			c.wrong(path, fmt.Sprintf("%s uses the identity of %s, and has none of its own", name, d.Like), "create "+d.Like)
 		}
 	}
 }

@@ -79,7 +79,7 @@ func (f *former) text(n ast.Node, about fact, path string) {
 	case len(about.enum) > 0 && !slices.Contains(about.enum, s):
 		f.wrong(n, path, fmt.Sprintf("%q is not one of them", s), "use "+alternatives(about.enum))
 	case s == "" && about.needed:
-		f.wrong(n, path, "it is empty", "give one, or leave the name out")
+		f.wrong(n, path, "it is empty", "give one")
 	}
 }
 

@@ -84,6 +84,9 @@ func Run(ctx context.Context, s *Scenario, p Params) Result {
 			return result
 		}
 		play.suffix = "-" + strings.ToLower(rand.Text()[:6])
+	} else if where, why := s.NeedsCreate(); why != "" {
+		result.Where, result.Why = where, why
+		return result
 	}
 	err := play.list(ctx, outermost, s.Steps, 0)
 	play.mu.Lock()

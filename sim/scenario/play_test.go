@@ -97,7 +97,7 @@ func TestTheFirstStepThatBreaksEndsTheScenarioAndSaysWhy(t *testing.T) {
 		"connect: {device: a, protocol: \"5\", code: 5}": "code 5 was expected",
 		"expect_message: {device: a, within: 20ms, when: json.a.b == 1, topic: t/+/x}": "0 of 1",
 	} {
-		r := Run(t.Context(), parsed(t, steps+"  - "+step+"\n  - wait: 1ms\n"), Params{World: w})
+		r := Run(t.Context(), parsed(t, steps+"  - "+step+"\n  - start: b\n"), Params{World: w})
 		assert.False(t, r.Held, step)
 		assert.Contains(t, r.Why, why, step)
 		assert.True(t, strings.HasPrefix(r.Where, "steps[0]"), r.Where)
@@ -322,11 +322,52 @@ steps:
 		"create lamp certificate true false", "enable TH-lamp", "enrol TH-lamp certificate", "revoke TH-lamp KY-2", "disable TH-lamp",
 		"deploy TH-lamp", "undeploy TH-lamp", `set BoardLED {"led":"ON"}`, "delete TH-lamp",
 	}, r.notes)
-	for step, why := range map[string]string{"connect: {device: a}": "no credential", "disable: a": "not registered", "enrol: a": "not registered", "revoke: a": "no credential", "create: b": "uses the identity"} {
-		result = Run(t.Context(), parsed(t, "name: x\ndevices: {a: {}, b: {like: a}}\nsteps: [{"+step+"}]\n"), Params{World: r})
+}
+
+func TestADeviceThatIsNeverCreatedIsFoundBeforeAnythingBegins(t *testing.T) {
+	r := &registry{Plain: plain(t)}
+	const devices = "name: x\ndevices: {a: {}, b: {like: a}, c: {credential: none}}\nsteps: [{create: c}, {connect: {device: c}}, "
+	for step, where := range map[string]string{
+		"{connect: {device: a}}": "steps[2]",
+		"{connect: {device: b}}": "steps[2]",
+		"{disable: a}":           "steps[2]",
+		"{enrol: a}":             "steps[2]",
+		"{revoke: a}":            "steps[2]",
+		"{parallel: [{wait: 1ms}, {connect: {device: a}}]}":            "steps[2].parallel[1]",
+		"{repeat: {times: 1, steps: [{delete: a}]}}":                   "steps[2].repeat.steps[0]",
+		"{connect: {device: a, no_credential: true}}, {undeploy: a}":   "steps[3]",
+		"{create: a}, {connect: {device: b}}, {enrol: a}, {delete: c}": "",
+	} {
+		s := parsed(t, devices+step+"]\n")
+		at, why := s.NeedsCreate()
+		assert.Equal(t, where, at, step)
+		if where == "" {
+			continue
+		}
+		assert.Contains(t, why, "never created")
+		result := Run(t.Context(), s, Params{World: r, Told: func(e Event) { t.Errorf("%s: %s begins", step, e.Path) }})
 		assert.False(t, result.Held)
-		assert.Contains(t, result.Why, why)
+		assert.Equal(t, where, result.Where)
 	}
+	assert.Empty(t, r.notes)
+}
+
+func TestStepsThatNobodyCanMeetAreMistakes(t *testing.T) {
+	for text, path := range map[string]string{
+		"stop: b": "steps[0].stop",
+		"repeat: {times: 2, steps: [{expect_state: {device: b, sent: 1}}]}": "steps[0].repeat.steps[0].expect_state",
+		"expect_state: {device: b, connected: true, phase: connected}":      "steps[0].expect_state",
+	} {
+		_, mistakes := Parse([]byte(steps+"  - "+text+"\n"), nil)
+		require.Len(t, mistakes, 1, text)
+		assert.Equal(t, path, mistakes[0].Path)
+		assert.Positive(t, mistakes[0].Line)
+		_, mistakes = Parse([]byte(steps+"  - start: b\n  - "+text+"\n"), nil)
+		assert.Empty(t, mistakes)
+	}
+	_, mistakes := Parse([]byte("name: x\ndevices: {a: {}, b: {like: a}}\nsteps: [{create: b}]\n"), nil)
+	require.Len(t, mistakes, 1)
+	assert.Contains(t, mistakes[0].What, "uses the identity of a")
 }
 
 func TestWhoeverShowsAScenarioTakesHisTime(t *testing.T) {
