@@ -27,7 +27,7 @@ func labKinds(text string) ([]lab.Kind, error) {
 			for _, i := range lab.Kinds() {
 				all = append(all, string(i.Kind))
 			}
-			return nil, fmt.Errorf("there is no wrong server %q; there are all, %s", kind, strings.Join(all, ", "))
+			return nil, usage("there is no wrong server %q; there are all, %s", kind, strings.Join(all, ", "))
 		}
 		kinds = append(kinds, kind)
 	}

@@ -46,6 +46,9 @@ Examples:
 func (c *simFleet) Run(to streams) (err error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if c.Target == "" && c.CA != "" {
+		return usage("--ca is for another server: name it with --target")
+	}
 	kind, err := readKind(c.Behaviour)
 	if err != nil {
 		return err
@@ -72,6 +75,10 @@ func (c *simFleet) Run(to streams) (err error) {
 			if p.Template.Options.RootPEM, err = os.ReadFile(c.CA); err != nil {
 				return usage("the root certificate cannot be read: %v", err)
 			}
+		}
+		var wrong *sim.ConnectError
+		if err := p.Template.Options.Check(); errors.As(err, &wrong) {
+			return usage("the fleet was not begun; %s: %s", wrong.Why, wrong.Todo)
 		}
 	}
 	f, problems := fleet.New(p)
@@ -162,12 +169,13 @@ type figureLine struct {
 	MessageRate float64     `json:"messages_per_second"`
 	ConnectRate float64     `json:"connects_per_second,omitempty"`
 	PerDevice   uint64      `json:"bytes_per_device,omitempty"`
+	Why         string      `json:"why,omitempty"` // most of those that are not connected are not
 }
 
 func lineOf(event string, s fleet.Status) figureLine {
 	l := figureLine{
 		Event: event, Stage: s.Stage, Devices: s.Count, Provisioned: s.Provisioned, Started: s.Started, Connected: s.Connected, Stopped: s.Stopped, Attempts: s.Attempts,
-		Sent: s.Sent, Received: s.Received, Skipped: s.Skipped,
+		Sent: s.Sent, Received: s.Received, Skipped: s.Skipped, Why: s.Why,
 	}
 	if s.Ramped > 0 {
 		l.ConnectRate = float64(s.Connected) / s.Ramped.Seconds()
@@ -182,6 +190,7 @@ func (f figures) during(run func() error) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	var sent uint64
+	said := ""
 	for {
 		select {
 		case err := <-done:
@@ -199,6 +208,10 @@ func (f figures) during(run func() error) error {
 			fmt.Fprintf(f.to, "%6d of %d provisioned\n", s.Provisioned, s.Count)
 		default:
 			fmt.Fprintf(f.to, "%6d of %d connected · %.0f messages/s\n", s.Connected, s.Count, l.MessageRate)
+			if s.Why != "" && s.Why != said {
+				said = s.Why
+				fmt.Fprintf(f.to, "%6d are not: %s\n", s.Waiting+s.Stopped, s.Why)
+			}
 		}
 	}
 }

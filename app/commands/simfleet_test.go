@@ -34,6 +34,15 @@ func TestAFleetTellsItsFiguresAtTheEnd(t *testing.T) {
 	}
 }
 
+func TestAFleetThatDoesNotConnectSaysWhy(t *testing.T) {
+	for _, more := range []string{"--json", "--ramp=1ms"} {
+		var out bytes.Buffer
+		code := perform([]string{"sim", "fleet", "--devices", "3", "--target", "mqtts://127.0.0.1:1", "--duration", "1500ms", more}, streams{out: &out, err: io.Discard}, nil)
+		assert.Equal(t, ExitFailure, code)
+		assert.Contains(t, out.String(), "nothing listens on that port")
+	}
+}
+
 // TestCtrlCAtAnyMomentLeavesNothingAndSaysSo: a real process is interrupted while it prepares, registers, ramps, lives and plays.
 func TestCtrlCAtAnyMomentLeavesNothingAndSaysSo(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -78,7 +87,7 @@ func TestCtrlCAtAnyMomentLeavesNothingAndSaysSo(t *testing.T) {
 }
 
 func TestAFleetWithAMistakeIsNotBegun(t *testing.T) {
-	for _, args := range [][]string{{"--devices", "0"}, {"--behaviour", "no-such-kind"}, {"--devices", "20001"}, {"--ramp", "-1s"}} {
+	for _, args := range [][]string{{"--devices", "0"}, {"--behaviour", "no-such-kind"}, {"--devices", "20001"}, {"--ramp=-1s"}, {"--target", "http://x"}, {"--ca", "root.pem"}} {
 		var errs bytes.Buffer
 		code := perform(append([]string{"sim", "fleet"}, args...), streams{out: io.Discard, err: &errs}, nil)
 		assert.Equal(t, ExitUsage, code, args)
