@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"maps"
 	"testing"
 	"time"
 
@@ -36,6 +37,16 @@ func TestTheDemoComesAliveAndLeavesNothingBehind(t *testing.T) {
 		return seen[0] && seen[1] && seen[4] && seen[5] && len(g.Sessions()) >= 8
 	}, 8*time.Second, 20*time.Millisecond, "devices are let in, and refused with each code")
 	assert.Len(t, g.Registry().Devices(), 12)
+	refusals := map[string]attempt.Code{"thermostat-7": 5, "sensor-roof": 5, "meter-3": 4} // disabled, not deployed, its key revoked
+	assert.Eventually(t, func() bool {
+		seen := map[string]attempt.Code{}
+		for _, a := range g.Attempts().Query(attempt.Filter{}).Attempts {
+			if code, known := refusals[a.DeviceName]; known && a.Code == code {
+				seen[a.DeviceName] = code
+			}
+		}
+		return maps.Equal(seen, refusals)
+	}, 20*time.Second, 20*time.Millisecond, "each that is refused is refused for its own reason")
 	assert.Eventually(t, func() bool {
 		fights := 0
 		for _, a := range g.Attempts().Query(attempt.Filter{}).Attempts {
