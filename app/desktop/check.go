@@ -7,13 +7,11 @@ import (
 
 	"fyne.io/fyne/v2"
 
-	"gatehouse/app/check"
 	"gatehouse/app/desktop/checkup"
 	"gatehouse/app/desktop/checkup/engine"
 	"gatehouse/app/desktop/dropped"
 	"gatehouse/app/desktop/shell"
 	"gatehouse/app/remedy"
-	"gatehouse/app/words"
 	"gatehouse/gateway"
 	"gatehouse/gateway/attempt"
 	"gatehouse/gateway/cause"
@@ -64,24 +62,9 @@ func (a checksOf) Enrol(pem []byte, thumbprint string) (remedy.Remedy, bool) {
 	})
 }
 
-// Seen implements checkup.Gateway. A check names itself by its client ID; one that did not come so far is known by what
-// it presented, or else by having come from this machine just now.
-func (a checksOf) Seen(since time.Time, thumbprint, keySID string) checkup.Seen {
-	var seen attempt.Attempt
-	for _, one := range a.Attempts().Query(attempt.Filter{Since: since.Add(-time.Second), Limit: 100}).Attempts { // newest first
-		if one.ClientID == check.DefaultClientID || thumbprint != "" && strings.EqualFold(one.Thumbprint, thumbprint) || keySID != "" && one.PresentedUser == keySID {
-			seen = one
-			break
-		}
-		if seen.ID == 0 && one.ClientID == "" && one.DeviceSID == "" {
-			seen = one
-		}
-	}
-	shown := checkup.Seen{Attempt: seen.ID}
-	if whole, kept := a.Attempts().Get(seen.ID); kept && whole.Code.Refused() {
-		shown.Said = words.Explain(whole).Cause
-	}
-	return shown
+// Seen implements checkup.Gateway.
+func (a checksOf) Seen(ctx context.Context, began time.Time, thumbprint, keySID string) checkup.Seen {
+	return engine.Seen(ctx, a.Attempts(), began, thumbprint, keySID)
 }
 
 // checkup makes the sheet "Check credentials".

@@ -94,8 +94,8 @@ type Gateway interface {
 	Owner(thumbprint, keySID string) Owner
 	// Enrol is the choice of a device for a certificate that is not enrolled; ok is false when there is nobody to choose.
 	Enrol(pem []byte, thumbprint string) (r remedy.Remedy, ok bool)
-	// Seen is the newest attempt since a time that presented a certificate or a key, or came to nothing from this machine.
-	Seen(since time.Time, thumbprint, keySID string) Seen
+	// Seen is how the gateway saw a check that began at a time and presented a certificate or a key. It may wait a few seconds for that.
+	Seen(ctx context.Context, began time.Time, thumbprint, keySID string) Seen
 }
 
 // Seen is how the gateway saw a check; zero when it did not.

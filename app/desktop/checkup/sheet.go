@@ -186,7 +186,7 @@ func (s *Sheet) start() {
 		defer clear(o.Password)
 		result = s.p.Checker.Run(ctx, o, func(step Step) { s.tell(run, step) })
 		if ctx.Err() == nil && o.Here {
-			seen = s.p.Gateway.Seen(began, thumbprint, key)
+			seen = s.p.Gateway.Seen(ctx, began, thumbprint, key)
 		}
 		owner = s.p.Gateway.Owner(thumbprint, key)
 		return ctx.Err()

@@ -68,9 +68,9 @@ func (b *bench) Run(ctx context.Context, o Options, each func(Step)) Result {
 	return b.result
 }
 
-func (b *bench) Target() string                      { return b.target }
-func (b *bench) Owner(string, string) Owner          { return b.owner }
-func (b *bench) Seen(time.Time, string, string) Seen { return b.seen }
+func (b *bench) Target() string                                       { return b.target }
+func (b *bench) Owner(string, string) Owner                           { return b.owner }
+func (b *bench) Seen(context.Context, time.Time, string, string) Seen { return b.seen }
 func (b *bench) Enrol([]byte, string) (remedy.Remedy, bool) {
 	return remedy.Remedy{Kind: remedy.Press, Label: "Enrol this certificate for…", Do: func(context.Context) (remedy.Done, error) {
 		b.enrolled++
