@@ -84,6 +84,9 @@ func (d *Device) greet(ctx context.Context, o Options, t target, r *Result) (*li
 		_ = l.Close()
 		return nil, answer, nil
 	}
+	if o.Faults != nil {
+		l.leave = o.Faults.Join(l.sendRaw)
+	}
 	return l, answer, nil
 }
 

@@ -126,6 +126,29 @@ func TestAWrongClockMakesAGoodCertificateLookExpired(t *testing.T) {
 	require.NoError(t, d.Connect(t.Context(), o).Err)
 }
 
+func TestAGroupSendsBytesOutOfTheSpecificationAllAtOnce(t *testing.T) {
+	s, f := serveFake(t, (*peer).broker), new(faults.Switches)
+	wrong, err := faults.ReservedType.Bytes()
+	require.NoError(t, err)
+	assert.Zero(t, f.Send(wrong), "nobody is connected")
+	var all []*Device
+	for range 3 {
+		d := newTestDevice(t)
+		o := s.options()
+		o.Faults = f
+		require.NoError(t, d.Connect(t.Context(), o).Err)
+		all = append(all, d)
+	}
+	all[0].Disconnect()
+	assert.Equal(t, 2, f.Send(wrong), "who has left sends nothing")
+	eventually(t, "the bytes of both arrive", func() bool { return len(s.seen(wrong[0]>>4)) == 2 })
+	assert.Equal(t, wrong, s.seen(wrong[0] >> 4)[0])
+	for _, d := range all {
+		d.Disconnect()
+	}
+	assert.Zero(t, f.Send(wrong))
+}
+
 func TestBytesOutOfTheSpecificationArriveAsTheyAre(t *testing.T) {
 	got := make(chan []byte, 1)
 	s := serveFake(t, func(p *peer) {

@@ -41,6 +41,7 @@ type link struct {
 	ended  func(error)
 
 	closing atomic.Bool // Close was called: that the server closes too is no news
+	leave   func()      // from who may send by the faults' switches; nil: it did not join
 
 	writeMu sync.Mutex // held over recording and writing, so that the console has the order of the wire
 	pending []byte     // what the client wrote of a packet that is not complete
@@ -166,6 +167,9 @@ func (l *link) Write(p []byte) (int, error) {
 // Close says goodbye within closeGrace, then closes whatever the peer does.
 func (l *link) Close() error {
 	l.closing.Store(true)
+	if l.leave != nil {
+		l.leave()
+	}
 	raw := l.tls.NetConn()
 	t := time.AfterFunc(closeGrace, func() { _ = raw.Close() })
 	defer t.Stop()

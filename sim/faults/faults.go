@@ -47,6 +47,9 @@ type Switches struct {
 	changed chan struct{} // closed when network changes; nil: nobody waits
 	conns   map[*conn]struct{}
 
+	senders map[uint64]func([]byte) error // of Send, by the order in which they joined
+	joined  uint64
+
 	clockOff     time.Duration
 	storm        time.Duration
 	stormChanged chan struct{} // closed when storm changes; nil: nobody waits

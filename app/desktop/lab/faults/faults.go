@@ -19,6 +19,7 @@ import (
 	"gatehouse/app/desktop/troubles"
 	"gatehouse/app/onboard"
 	"gatehouse/gateway/registry"
+	"gatehouse/sim"
 	"gatehouse/sim/faults"
 )
 
@@ -276,8 +277,12 @@ func (v *View) actions() troubles.Actions {
 			v.each("Reset", true, func(m member) error { v.p.Bench.Reset(m.sid); return nil }, func(s *faults.Switches) error { s.Reset(); return nil })
 		},
 		Break: func(packet faults.Invalid) {
-			v.each("Send a wrong packet", true, func(m member) error { return v.p.Bench.Break(context.Background(), m.sid, packet) }, func(*faults.Switches) error {
-				return errors.New("a generated fleet sends no packet by hand; choose a device that this computer plays")
+			v.each("Send a wrong packet", true, func(m member) error { return v.p.Bench.Break(context.Background(), m.sid, packet) }, func(s *faults.Switches) error {
+				content, err := packet.Bytes()
+				if err == nil && s.Send(content) == 0 {
+					err = sim.ErrNotConnected
+				}
+				return err
 			})
 		},
 	}
