@@ -98,6 +98,12 @@ func (p *play) options(a *actor, c Connect) (sim.Options, error) {
 	case Everybody:
 		o.TrustEverybody = true
 	}
+	if d.CA != "" {
+		var err error
+		if o.RootPEM, err = readAuthorities(d, p.params.Open); err != nil {
+			return o, err
+		}
+	}
 	if w := d.Will; w != nil {
 		o.Will = &sim.Will{Topic: w.Topic, Payload: p.payload(a, w.Payload, w.Base64, 1), QoS: w.QoS, Retain: w.Retain}
 		o.Will.Topic = p.fill(a, w.Topic, 1)

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -84,6 +85,9 @@ func (c *checker) device(name string, d Device) {
 	default:
 		c.wrong(path+".trust", fmt.Sprintf("%q is not one that can be trusted", d.Trust), "use root, system or everybody")
 	}
+	if d.CA != "" {
+		c.authorities(path+".ca", d)
+	}
 	if k := time.Duration(d.KeepAlive); k < 0 || k > 65535*time.Second {
 		c.wrong(path+".keepalive", "it does not fit in a CONNECT", "give at most 65535s")
 	}
@@ -113,6 +117,33 @@ func (c *checker) device(name string, d Device) {
 			c.wrong(path+".behaviour."+p.Path, p.What, p.Todo)
 		}
 	}
+}
+
+// authorities checks the file of those that a device trusts.
+func (c *checker) authorities(path string, d Device) {
+	if d.Trust != "" {
+		c.wrong(path, "it says whom it trusts already", "leave one of ca and trust out")
+		return
+	}
+	content, err := readAuthorities(d, c.open)
+	switch {
+	case err != nil:
+		c.wrong(path, err.Error(), "name a file beside the scenario")
+	case !x509.NewCertPool().AppendCertsFromPEM(content):
+		c.wrong(path, d.CA+" holds no certificate", "name a PEM file, which begins with -----BEGIN CERTIFICATE-----")
+	}
+}
+
+// readAuthorities reads the file of those that a device trusts.
+func readAuthorities(d Device, open func(name string) ([]byte, error)) ([]byte, error) {
+	if open == nil {
+		return nil, fmt.Errorf("%s cannot be read: there are no files here", d.CA)
+	}
+	content, err := open(d.CA)
+	if err != nil {
+		return nil, fmt.Errorf("%s cannot be read: %w", d.CA, err)
+	}
+	return content, nil
 }
 
 // identity is a device as templates see it.

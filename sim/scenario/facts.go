@@ -29,6 +29,7 @@ var facts = map[string]fact{
 	"Device.no_keepalive":         {says: "It promises no signs of life; keepalive is left out then."},
 	"Device.will":                 {says: "The message that the server publishes when the device vanishes."},
 	"Device.trust":                {says: "Which server it believes: the target’s root certificate (standard), the authorities of the system, or everybody.", enum: []string{"root", "system", "everybody"}},
+	"Device.ca":                   {says: "A PEM file beside the scenario with the authorities that it believes; trust is left out then."},
 	"Device.clock_off":            {says: "By how much its clock is wrong; it judges the server’s certificate by it."},
 	"Device.vars":                 {says: "Variables for templates and formulas, such as {room}."},
 	"Device.pace":                 {says: "How fast its time passes: 60 makes an hour a minute.", min: new(0.0)},

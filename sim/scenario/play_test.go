@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -133,6 +134,30 @@ steps:
   - connect: {device: careless}
 `), Params{World: w})
 	assert.True(t, r.Held, "%s %s", r.Where, r.Why)
+}
+
+func TestADeviceTrustsTheAuthoritiesInAFileOfItsOwn(t *testing.T) {
+	w := plain(t)
+	files := map[string][]byte{"root.pem": w.RootPEM, "none.pem": []byte("no certificate")}
+	open := func(name string) ([]byte, error) {
+		if content, there := files[name]; there {
+			return content, nil
+		}
+		return nil, errors.New("there is no such file")
+	}
+	w.RootPEM = nil // the target's root is not known
+	const text = "name: x\ntarget: any\ndevices: {a: {ca: root.pem}, b: {}}\nsteps: [{connect: {device: b, code: -1, failure: trust}}, {connect: {device: a}}]\n"
+	s, mistakes := Parse([]byte(text), open)
+	require.Empty(t, mistakes)
+	r := Run(t.Context(), s, Params{World: w, Open: open})
+	assert.True(t, r.Held, "%s %s", r.Where, r.Why)
+	for _, wrong := range []string{"{ca: none.pem}", "{ca: away.pem}", "{ca: root.pem, trust: system}"} {
+		_, mistakes := Parse([]byte(strings.Replace(text, "{ca: root.pem}", wrong, 1)), open)
+		require.Len(t, mistakes, 1, wrong)
+		assert.Equal(t, "devices.a.ca", mistakes[0].Path)
+	}
+	_, mistakes = Parse([]byte(text), nil)
+	assert.Len(t, mistakes, 1, "there are no files")
 }
 
 func TestEveryFaultOfAStepIsSwitched(t *testing.T) {

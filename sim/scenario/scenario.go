@@ -62,6 +62,7 @@ type Device struct {
 	NoKeepAlive bool              `json:"no_keepalive,omitempty" yaml:"no_keepalive,omitempty"`
 	Will        *Will             `json:"will,omitempty" yaml:"will,omitempty"`
 	Trust       Trust             `json:"trust,omitempty" yaml:"trust,omitempty"` // root
+	CA          string            `json:"ca,omitempty" yaml:"ca,omitempty"`       // a PEM file of authorities, which it trusts instead
 	ClockOff    Duration          `json:"clock_off,omitempty" yaml:"clock_off,omitempty"`
 	Vars        map[string]string `json:"vars,omitempty" yaml:"vars,omitempty"`
 	Pace        float64           `json:"pace,omitempty" yaml:"pace,omitempty"` // how fast its time passes; 1
