@@ -191,6 +191,18 @@ func (l *Listener) Listen(addr string) (net.Addr, error) {
 	return first.Addr(), nil
 }
 
+// Serve takes connections from a listener that is there already, which Close closes. They may be connections of another kind than
+// TCP, or ones that somebody looks at on their way.
+func (l *Listener) Serve(ln net.Listener) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.current != nil {
+		return ErrListening
+	}
+	l.serve(ln)
+	return nil
+}
+
 // serve starts a shift. The lock is held.
 func (l *Listener) serve(listeners ...net.Listener) {
 	s := &shift{listeners: listeners, closing: make(chan struct{})}

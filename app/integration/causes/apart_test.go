@@ -2,6 +2,7 @@ package causes
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"os"
 	"path/filepath"
@@ -37,6 +38,13 @@ var spareDir string
 // record with the row's gateway; change says in which way it is another.
 func (w *world) apart(settings broker.Settings, change func(*listener.Params)) {
 	w.Helper()
+	w.apartAt("", settings, change)
+}
+
+// apartAt does so with a listener whose connections seem to have been dialled at another address of this machine, which may have none but
+// those of loopback; empty: they do not.
+func (w *world) apartAt(dialled string, settings broker.Settings, change func(*listener.Params)) {
+	w.Helper()
 	opening.Lock()
 	authority, err := spare()
 	opening.Unlock()
@@ -45,8 +53,9 @@ func (w *world) apart(settings broker.Settings, change func(*listener.Params)) {
 	p := listener.Params{Hub: hub, Log: w.g.Attempts(), Registry: w.g.Registry(), Authority: authority}
 	change(&p)
 	l := listener.New(p)
-	addr, err := l.Listen("127.0.0.1:0")
+	own, err := net.Listen("tcp", "127.0.0.1:0")
 	w.must(err)
+	w.must(l.Serve(reachedAt{own, dialled}))
 	w.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 8*time.Second)
 		defer cancel()
@@ -55,8 +64,32 @@ func (w *world) apart(settings broker.Settings, change func(*listener.Params)) {
 		}
 		hub.Close()
 	})
-	w.port, w.root = addr.(*net.TCPAddr).Port, authority.RootPEM()
+	w.port, w.root = own.Addr().(*net.TCPAddr).Port, authority.RootPEM()
 }
+
+// reachedAt is a listener whose connections arrive at an address.
+type reachedAt struct {
+	net.Listener
+	ip string
+}
+
+// Accept implements net.Listener.
+func (l reachedAt) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil || l.ip == "" {
+		return c, err
+	}
+	return arrivedAt{c, l.ip}, nil
+}
+
+// arrivedAt is a connection to an address.
+type arrivedAt struct {
+	net.Conn
+	ip string
+}
+
+// LocalAddr implements net.Conn.
+func (c arrivedAt) LocalAddr() net.Addr { return &net.TCPAddr{IP: net.ParseIP(c.ip), Port: 8883} }
 
 // faulty is a registry in which looking up a key fails in a way that nobody has foreseen.
 type faulty struct{ *registry.Registry }
@@ -91,6 +124,12 @@ func (w *world) withoutDisk() {
 
 // faults are what the gateway itself cannot do.
 var faults = []row{
+	{cause: cause.NameNotSent, how: "A client that dials an address of the machine, which the certificate lacks, and checks no name", short: "No server name was sent", fix: "Copy the TLS address", provoke: func(w *world) seen {
+		w.apartAt("192.0.2.7", broker.Settings{}, func(*listener.Params) {})
+		conn := w.sessionBy(w.connect(), &tls.Config{InsecureSkipVerify: true})
+		_ = conn.Close()
+		return w.warning(w.done(conn.NetConn()), cause.NameNotSent)
+	}},
 	{cause: cause.Maintenance, how: "A connect to a listener that is told of maintenance, which no switch of the gateway does", short: "Gateway is paused", provoke: func(w *world) seen {
 		w.apart(broker.Settings{}, func(p *listener.Params) { p.State = func() admission.Service { return admission.Maintenance } })
 		return w.refusal(w.refused(3, bytesOf(w.connect())), cause.Maintenance)

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"gatehouse/app/words"
 	"gatehouse/gateway/cause"
 )
 
@@ -24,11 +23,7 @@ func document(t *testing.T, told map[cause.ID][]line) string {
 	for _, g := range groups(t) {
 		fmt.Fprintf(&b, "\n## %s\n| cause | how it comes about | what is said | what to do | fix |\n|---|---|---|---|---|\n", g.heading)
 		for _, c := range g.causes {
-			lines := told[c]
-			if len(lines) == 0 {
-				lines = []line{{"*not provoked here:* " + elsewhere[c].why, unseen(c)}}
-			}
-			for i, l := range lines {
+			for i, l := range told[c] {
 				name := "`" + string(c) + "`"
 				if i > 0 {
 					name = ""
@@ -53,10 +48,4 @@ func between(short, said string) string {
 		return ""
 	}
 	return "<br>"
-}
-
-// unseen is what would be said about a warning that is not provoked.
-func unseen(c cause.ID) seen {
-	title, detail := words.Warning(c)
-	return seen{short: title, said: sentence(detail)}
 }
