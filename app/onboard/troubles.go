@@ -24,16 +24,17 @@ type Troubles struct {
 // Any reports whether anything is wrong.
 func (t Troubles) Any() bool { return t != Troubles{} }
 
-// TroublesOf are what is switched on, without second boards, which are no switch.
+// TroublesOf are what is switched on.
 func TroublesOf(s *faults.Switches) (t Troubles) {
 	t.Network = s.Network()
 	t.DropAcks, t.Duplicates, t.IgnoreKeepAlive = s.Packets.State()
 	t.ClockOff = s.ClockOff()
 	t.Storm, _ = s.Storming()
+	t.Twin, _ = s.Twins()
 	return t
 }
 
-// Apply switches on what is wrong, and off what is not, apart from second boards.
+// Apply switches on what is wrong, and off what is not. Second boards are for whoever runs the devices to run.
 func (t Troubles) Apply(s *faults.Switches) {
 	s.SetNetwork(t.Network)
 	s.Packets.IgnoreKeepAlive(t.IgnoreKeepAlive)
@@ -41,6 +42,7 @@ func (t Troubles) Apply(s *faults.Switches) {
 	s.Packets.DuplicatePublishes(t.Duplicates)
 	s.SetClockOff(t.ClockOff)
 	s.SetStorm(t.Storm)
+	s.SetTwins(t.Twin)
 }
 
 // Troubles are what is wrong with a device now.

@@ -53,6 +53,9 @@ type Switches struct {
 	clockOff     time.Duration
 	storm        time.Duration
 	stormChanged chan struct{} // closed when storm changes; nil: nobody waits
+
+	twins        bool
+	twinsChanged chan struct{} // closed when twins changes; nil: nobody waits
 }
 
 // SetClockOff makes the device's clock wrong by so much: it judges the server's certificate by that time when it connects next.
@@ -95,6 +98,27 @@ func (s *Switches) Storming() (every time.Duration, changed <-chan struct{}) {
 		s.stormChanged = make(chan struct{})
 	}
 	return s.storm, s.stormChanged
+}
+
+// SetTwins says that a second board connects with each device's identity. Whoever runs the devices runs the second boards as well.
+func (s *Switches) SetTwins(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.twins = on
+	if s.twinsChanged != nil {
+		close(s.twinsChanged)
+		s.twinsChanged = nil
+	}
+}
+
+// Twins is whether there are second boards, and a channel that is closed when that may have changed.
+func (s *Switches) Twins() (on bool, changed <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.twinsChanged == nil {
+		s.twinsChanged = make(chan struct{})
+	}
+	return s.twins, s.twinsChanged
 }
 
 // SetNetwork changes the network of all connections, those that exist included.

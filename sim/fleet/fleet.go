@@ -207,6 +207,9 @@ func (f *Fleet) Run(ctx context.Context) error {
 	defer f.forget()
 	var wg sync.WaitGroup
 	defer wg.Wait()
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	wg.Go(func() { f.twins(ctx) })
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for i := range f.params.Count {

@@ -21,6 +21,7 @@ import (
 	"gatehouse/gateway/registry"
 	"gatehouse/sim"
 	"gatehouse/sim/faults"
+	"gatehouse/sim/fleet"
 )
 
 // Bench holds the virtual devices. Trouble may take half a second; the others are quick.
@@ -289,6 +290,7 @@ func (v *View) actions() troubles.Actions {
 }
 
 func (v *View) change(what string, connected bool, change func(*onboard.Troubles)) {
+	devices := v.shown.chosen.devices()
 	v.each(what, connected, func(m member) error {
 		t := v.p.Bench.Troubles(m.sid)
 		change(&t)
@@ -296,8 +298,8 @@ func (v *View) change(what string, connected bool, change func(*onboard.Troubles
 	}, func(s *faults.Switches) error {
 		t := onboard.TroublesOf(s)
 		change(&t)
-		if t.Twin {
-			return errors.New("the devices of a generated fleet have no second boards; choose a device that this computer plays")
+		if t.Twin && devices > fleet.MostTwins {
+			return fmt.Errorf("a generated fleet of more than %d devices has no second boards; make a smaller one, or choose devices that this computer plays", fleet.MostTwins)
 		}
 		t.Apply(s)
 		return nil

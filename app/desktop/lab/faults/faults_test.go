@@ -151,7 +151,12 @@ func TestAGeneratedFleetSharesItsFaults(t *testing.T) {
 	screentest.Want(t, s.Content(), "500 affected: half-open connection")
 	s.press("Duplicate identity")
 	require.Len(t, s.shell.Failures, 1)
-	assert.ErrorContains(t, s.shell.Failures[0], "no second boards")
+	assert.ErrorContains(t, s.shell.Failures[0], "no second boards", "there would be too many")
+	s.generated[0].Devices = 50
+	s.pull()
+	s.press("Duplicate identity")
+	on, _ := s.generated[0].Switches.Twins()
+	assert.True(t, on)
 }
 
 func TestTheLinkOfADeviceLeadsToIt(t *testing.T) {
