@@ -13,7 +13,11 @@ func explainHandshake(e *Explanation, a attempt.Attempt) {
 	s := stepOf(a, attempt.Handshake)
 	switch a.Cause {
 	case cause.WrongServerName:
-		if name := s.Fact("dialled"); name != "" {
+		switch name := s.Fact("dialled"); {
+		case name == "":
+		case s.Fact("name_sent") == "no":
+			e.Cause = "The device sent no server name, and the address that it reached, " + name + ", is not in the gateway’s certificate."
+		default:
 			e.Cause = "The device expects “" + name + "”, which the gateway’s certificate does not name."
 		}
 	case cause.TLSVersion:
@@ -22,6 +26,28 @@ func explainHandshake(e *Explanation, a attempt.Attempt) {
 		}
 	case cause.NoSharedSuite:
 		nothingShared(e, s)
+	}
+	unsureOfAlert(e, a.Cause, s)
+}
+
+// unsureOfAlert says what else it may be when the device's alert stands for more than one fault of a certificate, as that of OpenSSL does
+// before TLS 1.3, and that of Go's and Java's always. Without a server name it is not known what the device dialled either: the address that
+// it reached may be another behind a router.
+func unsureOfAlert(e *Explanation, why cause.ID, s attempt.Step) {
+	alert := s.Fact("alert")
+	if s.Fact("dialled") == "" || alert != "bad_certificate" && alert != "certificate_unknown" {
+		return
+	}
+	unnamed := s.Fact("name_sent") == "no"
+	switch {
+	case why == cause.WrongServerName && unnamed:
+		e.More = strings.TrimSpace(e.More + " If it dialled a name that the certificate has, what it refused is the root.")
+	case why == cause.ServerCertificateEarly && unnamed:
+		e.More = "It trusts the root, so its clock is behind; or, if it dialled anything but " + s.Fact("dialled") + ", what it refused is the name."
+	case why == cause.UntrustedRoot && unnamed:
+		e.More = strings.TrimSpace(e.More + " It sent no server name: if it dialled anything but " + s.Fact("dialled") + ", what it refused may be the name.")
+	case why == cause.UntrustedRoot:
+		e.More = strings.TrimSpace(e.More + " If it has the root, its clock is behind: many stacks say the same of a certificate that is not valid yet.")
 	}
 }
 

@@ -16,6 +16,22 @@ func TestAFailedHandshakeNamesWhatEachSideHad(t *testing.T) {
 	}{
 		{cause.WrongServerName, []attempt.Fact{attempt.F("dialled", "gateway.lan")}, "The device expects “gateway.lan”, which the gateway’s certificate does not name."},
 		{cause.WrongServerName, nil, "The device expects another server name than those in the gateway’s certificate."},
+		{
+			cause.WrongServerName, []attempt.Fact{attempt.F("dialled", "192.0.2.7"), attempt.F("name_sent", "no"), attempt.F("alert", "bad_certificate")},
+			"The device sent no server name, and the address that it reached, 192.0.2.7, is not in the gateway’s certificate. If it dialled a name that the certificate has, what it refused is the root.",
+		},
+		{
+			cause.UntrustedRoot, []attempt.Fact{attempt.F("dialled", "192.0.2.7"), attempt.F("name_sent", "no"), attempt.F("alert", "certificate_unknown")},
+			"The device does not trust this gateway’s root certificate. It sent no server name: if it dialled anything but 192.0.2.7, what it refused may be the name.",
+		},
+		{
+			cause.ServerCertificateEarly, []attempt.Fact{attempt.F("dialled", "192.0.2.7"), attempt.F("name_sent", "no"), attempt.F("alert", "bad_certificate")},
+			"It trusts the root, so its clock is behind; or, if it dialled anything but 192.0.2.7, what it refused is the name.",
+		},
+		{
+			cause.UntrustedRoot, []attempt.Fact{attempt.F("dialled", "localhost"), attempt.F("name_sent", "yes"), attempt.F("alert", "bad_certificate")},
+			"The device does not trust this gateway’s root certificate. If it has the root, its clock is behind: many stacks say the same of a certificate that is not valid yet.",
+		},
 		{cause.TLSVersion, []attempt.Fact{attempt.F("offered", "TLS 1.1, TLS 1.0")}, "It offers TLS 1.1, TLS 1.0. The gateway speaks TLS 1.2 and 1.3."},
 		{
 			cause.NoSharedSuite, []attempt.Fact{attempt.F("client_suites", "A, B, C, D, E"), attempt.F("gateway_suites", "X, Y")},
@@ -30,6 +46,18 @@ func TestAFailedHandshakeNamesWhatEachSideHad(t *testing.T) {
 		e := Explain(attempt.Attempt{Code: attempt.TLS, Cause: c.why, Steps: []attempt.Step{{Kind: attempt.Handshake, State: attempt.Bad, Facts: c.facts}}})
 		if !strings.Contains(e.Cause+" "+e.More, c.said) {
 			t.Errorf("%s: %q, %q; want %q", c.why, e.Cause, e.More, c.said)
+		}
+	}
+}
+
+func TestAnAlertThatCanOnlyMeanOneThingIsNotDoubted(t *testing.T) {
+	for _, facts := range [][]attempt.Fact{
+		{attempt.F("dialled", "192.0.2.7"), attempt.F("name_sent", "no"), attempt.F("alert", "unknown_ca")},
+		{attempt.F("dialled", "localhost"), attempt.F("name_sent", "yes"), attempt.F("alert", "unknown_ca")},
+	} {
+		e := Explain(attempt.Attempt{Code: attempt.TLS, Cause: cause.UntrustedRoot, Steps: []attempt.Step{{Kind: attempt.Handshake, State: attempt.Bad, Facts: facts}}})
+		if e.More != "" {
+			t.Errorf("%v: %q", facts, e.More)
 		}
 	}
 }

@@ -115,7 +115,7 @@ func (a *arrival) handshakeFailed(err error) {
 		facts = append(facts, attempt.F("alert", alertName(found.alert)), attempt.F("alert_from", found.alertFrom))
 	}
 	if a.greeted && found.dialled != "" {
-		facts = append(facts, attempt.F("dialled", found.dialled), attempt.F("name_in_certificate", yesNo(found.covered)))
+		facts = append(facts, attempt.F("dialled", found.dialled), attempt.F("name_in_certificate", yesNo(found.covered)), attempt.F("name_sent", yesNo(a.serverName != "")))
 	}
 	a.rec.Step(attempt.Handshake, attempt.Bad, append(facts, a.failureFacts(found, err)...)...)
 	a.warnOfFailure(found)

@@ -12,7 +12,9 @@ import (
 
 	"gatehouse/gateway"
 	"gatehouse/gateway/attempt"
+	"gatehouse/gateway/broker"
 	"gatehouse/gateway/cause"
+	"gatehouse/gateway/listener"
 )
 
 // says sends bytes without TLS and waits for the end.
@@ -162,6 +164,17 @@ var connections = []row{
 		w.must(done.Undo(w.Context()))
 		w.refusal(w.shake(config), cause.WrongServerName)
 		return s
+	}},
+	{cause: cause.WrongServerName, how: "A client that dials an address of the machine, which the certificate lacks, and checks names", short: "Server name does not match", fix: "Add 192.0.2.7 to the certificate", provoke: func(w *world) seen {
+		w.apartAt("192.0.2.7", broker.Settings{}, func(*listener.Params) {})
+		config := w.config()
+		config.ServerName = "192.0.2.7"
+		return w.refusal(w.shake(config), cause.WrongServerName)
+	}},
+	{cause: cause.UntrustedRoot, how: "A client that trusts root.pem and dials another address than the one that it reaches, as through a router", short: "Does not trust this gateway’s root", fix: "Save root.pem", provoke: func(w *world) seen {
+		config := w.config()
+		config.ServerName = "192.0.2.9"
+		return w.refusal(w.shake(config), cause.UntrustedRoot)
 	}},
 	{cause: cause.TLSVersion, how: "A client that offers TLS 1.0 and 1.1", short: "TLS version too old", fix: "Copy the mosquitto option", provoke: func(w *world) seen {
 		return w.refusal(w.shake(tls10(w.config())), cause.TLSVersion)
