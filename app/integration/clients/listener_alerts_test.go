@@ -83,6 +83,10 @@ socket.on("error", () => process.exit(1));
 		"openssl, later clock, 1.2": {openssl("-tls1_2", "-CAfile", b.status.RootPath, "-attime", inAYear), []cause.ID{cause.ServerCertificateExpired}, []string{"certificate_expired"}},
 		"openssl, later clock, 1.3": {openssl("-tls1_3", "-CAfile", b.status.RootPath, "-attime", inAYear), []cause.ID{cause.ServerCertificateExpired}, []string{"certificate_expired"}},
 		"openssl, first day, 1.3":   {openssl("-tls1_3", "-CAfile", b.status.RootPath, "-attime", "86400"), []cause.ID{cause.ServerCertificateEarly}, []string{"bad_certificate"}},
+		// Before TLS 1.3 this may as well be a Go client that lacks the root: the words say both.
+		"openssl, first day, 1.2": {openssl("-tls1_2", "-CAfile", b.status.RootPath, "-attime", "86400"), []cause.ID{cause.UntrustedRoot}, []string{"bad_certificate"}},
+		"openssl, other name, 1.2": {append(openssl("-tls1_2", "-CAfile", b.status.RootPath, "-verify_hostname", "elsewhere.example"), "-servername", "elsewhere.example"),
+			[]cause.ID{cause.WrongServerName}, []string{"bad_certificate"}},
 		"openssl, other name, 1.3": {append(openssl("-tls1_3", "-CAfile", b.status.RootPath, "-verify_hostname", "elsewhere.example"), "-servername", "elsewhere.example"),
 			[]cause.ID{cause.WrongServerName}, []string{"bad_certificate", "certificate_unknown"}},
 		"openssl, old suite": {openssl("-tls1_2", "-cipher", "AES128-SHA"), []cause.ID{cause.NoSharedSuite}, []string{"handshake_failure"}},
