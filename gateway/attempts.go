@@ -24,7 +24,7 @@ func (g *Gateway) openAttempts() {
 	g.background.add(g.attempts.Close)
 	g.metrics.Record(func() metrics.Record {
 		now := g.attempts.Record()
-		return metrics.Record{Kept: now.Kept, Lost: now.Lost, Findings: g.findings.Active()}
+		return metrics.Record{Kept: now.Kept, Lost: now.Lost, Damaged: now.Damaged, Findings: g.findings.Active()}
 	})
 }
 

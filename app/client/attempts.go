@@ -98,6 +98,24 @@ func (c *Client) Attempts(ctx context.Context, q AttemptQuery) (all []Attempt, e
 	}
 }
 
+// AttemptRecord is how the record of attempts stands.
+type AttemptRecord struct {
+	Kept    int    `json:"kept"`
+	Lost    uint64 `json:"lost"`    // attempts that could not be written before they had to go
+	Damaged int    `json:"damaged"` // places that could not be read when the gateway was opened
+	// Unwritable says that nothing can be written to the disk at the moment.
+	Unwritable bool `json:"unwritable"`
+}
+
+// AttemptRecord is that of the gateway, as it is now; one of an older version says nothing of it.
+func (c *Client) AttemptRecord(ctx context.Context) (AttemptRecord, error) {
+	var got struct {
+		Record AttemptRecord `json:"record"`
+	}
+	err := c.call(ctx, request{method: http.MethodGet, path: own + "/Attempts", query: url.Values{"limit": {"1"}}}, &got)
+	return got.Record, err
+}
+
 // Attempt is one with everything that was recorded, unless the gateway has forgotten it.
 func (c *Client) Attempt(ctx context.Context, id uint64) (Attempt, error) {
 	return fetch[Attempt](ctx, c, own+"/Attempts/"+strconv.FormatUint(id, 10))

@@ -70,7 +70,14 @@ func (l *attemptList) Run(to streams) error {
 		if err != nil {
 			return err
 		}
-		return l.print(c, got)
+		if err := l.print(c, got); err != nil || c.json {
+			return err
+		}
+		record, err := c.AttemptRecord(ctx)
+		if lacks := words.RecordLacks(record.Damaged, record.Lost, record.Unwritable); lacks != "" && err == nil {
+			c.note("%s", lacks)
+		}
+		return err
 	})
 }
 

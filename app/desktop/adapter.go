@@ -18,6 +18,7 @@ import (
 	"gatehouse/app/onboard"
 	"gatehouse/app/remedy"
 	"gatehouse/app/report"
+	"gatehouse/app/words"
 	"gatehouse/gateway"
 	"gatehouse/gateway/attempt"
 	"gatehouse/gateway/listener"
@@ -181,14 +182,14 @@ type settingsOf struct{ *adapter }
 
 // View implements settings.Gateway.
 func (a settingsOf) View() settings.View {
-	s, kept := a.last.Load(), a.Settings()
+	s, kept, record := a.last.Load(), a.Settings(), a.Attempts().Record()
 	return settings.View{
 		Settings: settings.Settings{
 			Port: s.Port, Network: s.Network, Names: kept.Names, SyncTopicsOnly: kept.SyncTopicsOnly,
 			StrictPublishes: kept.StrictPublishes, DurableAlways: kept.Durable == gateway.DurableAlways,
 			KeepAttempts: cmp.Or(kept.Attempts.Count, usualAttempts), KeepBytes: cmp.Or(kept.Attempts.Bytes, usualAttemptBytes),
 		},
-		Kept: a.Attempts().Len(), DurableNow: a.durable,
+		Kept: record.Kept, Lacks: words.RecordLacks(record.Damaged, record.Lost, record.Err != nil), DurableNow: a.durable,
 		Fixed: a.fixed, Address: s.MQTTAddr, URL: s.URL, HTTPURL: s.HTTPURL, CertNames: s.Names, NotAfter: s.LeafNotAfter,
 		RootPath: s.RootPath, DataDir: s.DataDir, SetAside: s.SetAside, Account: a.Registry().Account().SID,
 	}

@@ -27,11 +27,12 @@ type recordCard struct {
 	count, size *kit.Field
 	save, clear *kit.Button
 	wrong       *kit.Prose
+	lacks       *kit.Prose
 	shown       View
 }
 
 func newRecordCard(s *Screen) *recordCard {
-	c := &recordCard{screen: s, kept: kit.NewText("", kit.Body), count: kit.NewField("10000"), size: kit.NewField("64"), wrong: kit.NewProse()}
+	c := &recordCard{screen: s, kept: kit.NewText("", kit.Body), count: kit.NewField("10000"), size: kit.NewField("64"), wrong: kit.NewProse(), lacks: kit.NewProse()}
 	c.save = kit.NewButton("Keep so many", kit.Secondary, c.keep)
 	c.save.Disable()
 	c.clear = kit.NewButton("Clear the record…", kit.Secondary, c.ask)
@@ -40,8 +41,9 @@ func newRecordCard(s *Screen) *recordCard {
 		f.Entry.OnSubmitted = func(string) { c.keep() }
 	}
 	c.wrong.Hide()
+	c.lacks.Hide()
 	c.content = card("Record of attempts", "What devices tried, with every step. It outlives a restart. Beyond either bound the oldest attempts go first.",
-		line("Kept now", kit.Clipped(c.kept), nil),
+		line("Kept now", kit.Clipped(c.kept), nil), c.lacks,
 		line("At most", kit.Columns(8, []float32{1, 1}, suffixed(c.count, "attempts"), suffixed(c.size, "MiB")), nil),
 		c.wrong, kit.Flow(6, c.save, c.clear))
 	return c
@@ -56,6 +58,8 @@ func (c *recordCard) set(v View) {
 	before := c.shown
 	c.shown = v
 	c.kept.Set(words.Count(v.Kept, "attempt", "attempts"))
+	c.lacks.Hidden = v.Lacks == ""
+	c.lacks.Set(kit.Run{Text: v.Lacks, Type: kit.Caption.In(kit.Warn)})
 	if before.KeepAttempts != v.KeepAttempts {
 		c.count.Entry.SetText(strconv.Itoa(v.KeepAttempts))
 	}

@@ -52,6 +52,7 @@ type View struct {
 	SetAside  []string // damaged files and folders that were put out of the way
 	Account   string   // SID
 	Kept      int      // attempts in the record
+	Lacks     string   // what the record lacks, as a sentence; empty: nothing
 	// DurableNow is what DurableAlways was when the gateway was opened.
 	DurableNow bool
 }
@@ -60,7 +61,7 @@ func (v View) equal(o View) bool {
 	return v.Settings.equal(o.Settings) && v.Fixed == o.Fixed && v.Address == o.Address && v.URL == o.URL && v.HTTPURL == o.HTTPURL &&
 		slices.Equal(v.CertNames, o.CertNames) && v.NotAfter.Equal(o.NotAfter) && v.RootPath == o.RootPath && v.DataDir == o.DataDir &&
 		slices.Equal(v.SetAside, o.SetAside) && v.Account == o.Account &&
-		v.Kept == o.Kept && v.DurableNow == o.DurableNow
+		v.Kept == o.Kept && v.Lacks == o.Lacks && v.DurableNow == o.DurableNow
 }
 
 // settled is the view without what grows by itself.

@@ -241,6 +241,17 @@ func TestTheRecordIsBoundedByCountAndSizeAndLosingSomeOfItIsAskedFirst(t *testin
 	require.Equal(t, 1000, s.gateway.view.KeepAttempts)
 }
 
+func TestTheRecordSaysWhatItLacks(t *testing.T) {
+	s := newStage(t)
+	require.NotContains(t, s.texts(), "damaged")
+	s.gateway.view.Lacks = "The record was damaged at 2 places when the gateway started: what was there is missing."
+	s.tick()
+	require.Contains(t, s.texts(), "damaged at 2 places")
+	s.gateway.view.Lacks = ""
+	s.tick()
+	require.NotContains(t, s.texts(), "damaged")
+}
+
 func TestClearingTheRecordNamesWhatIsLost(t *testing.T) {
 	s := newStage(t)
 	shelltest.Press(t, s.screen.Content(), "Clear the record…")

@@ -61,6 +61,16 @@ type page struct {
 	Attempts []attempt.Attempt `json:"attempts"`
 	Total    int               `json:"total"`
 	Meta     meta              `json:"meta"`
+	Record   record            `json:"record"`
+}
+
+// record is how what is kept stands.
+type record struct {
+	Kept    int    `json:"kept"`
+	Lost    uint64 `json:"lost"`    // attempts that could not be written before they had to go
+	Damaged int    `json:"damaged"` // places in the files that could not be read when the gateway was opened
+	// Unwritable says that nothing can be written at the moment; why is in the log.
+	Unwritable bool `json:"unwritable"`
 }
 
 type meta struct {
@@ -88,7 +98,8 @@ func (a *api) list(r *web.Request) (web.Response, error) {
 		return web.Response{}, err
 	}
 	found := a.Attempts.Query(filter)
-	body := page{Attempts: found.Attempts, Total: found.Total}
+	kept := a.Attempts.Record()
+	body := page{Attempts: found.Attempts, Total: found.Total, Record: record{kept.Kept, kept.Lost, kept.Damaged, kept.Err != nil}}
 	if body.Attempts == nil {
 		body.Attempts = []attempt.Attempt{}
 	}

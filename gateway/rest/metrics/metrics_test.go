@@ -99,9 +99,9 @@ func TestWritesRequestsAndTrafficAreShown(t *testing.T) {
 func TestTheRecordOfAttemptsIsShown(t *testing.T) {
 	m := New()
 	m.Record(func() Record {
-		return Record{Kept: 12, Lost: 3, Findings: map[cause.ID]int{cause.TakeoverFight: 2, cause.WeakKey: 1}}
+		return Record{Kept: 12, Lost: 3, Damaged: 2, Findings: map[cause.ID]int{cause.TakeoverFight: 2, cause.WeakKey: 1}}
 	})
-	shows(t, scrape(t, m), "gatehouse_attempts_kept 12", "gatehouse_attempts_lost_total 3",
+	shows(t, scrape(t, m), "gatehouse_attempts_kept 12", "gatehouse_attempts_lost_total 3", "gatehouse_attempts_damaged 2",
 		`gatehouse_findings_active{kind="takeover_fight"} 2`, `gatehouse_findings_active{kind="weak_key"} 1`)
 }
 

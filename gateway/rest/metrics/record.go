@@ -10,6 +10,7 @@ import (
 type Record struct {
 	Kept     int    // attempts
 	Lost     uint64 // attempts that could not be written to the disk before they went, since the gateway was opened
+	Damaged  int    // places in its files that could not be read when the gateway was opened
 	Findings map[cause.ID]int
 }
 
@@ -26,6 +27,7 @@ type record struct{ get func() Record }
 var (
 	attemptsKept   = prometheus.NewDesc("gatehouse_attempts_kept", "Connection attempts that are kept with their timelines.", nil, nil)
 	attemptsLost   = prometheus.NewDesc("gatehouse_attempts_lost_total", "Connection attempts that could not be written to the disk before they had to go.", nil, nil)
+	attemptsHoles  = prometheus.NewDesc("gatehouse_attempts_damaged", "Places in the record of connection attempts that could not be read when the gateway was opened.", nil, nil)
 	findingsActive = prometheus.NewDesc("gatehouse_findings_active", "Findings that were seen lately and not dismissed, by kind.", []string{"kind"}, nil)
 )
 
@@ -33,6 +35,7 @@ var (
 func (r *record) Describe(out chan<- *prometheus.Desc) {
 	out <- attemptsKept
 	out <- attemptsLost
+	out <- attemptsHoles
 	out <- findingsActive
 }
 
@@ -41,6 +44,7 @@ func (r *record) Collect(out chan<- prometheus.Metric) {
 	now := r.get()
 	out <- prometheus.MustNewConstMetric(attemptsKept, prometheus.GaugeValue, float64(now.Kept))
 	out <- prometheus.MustNewConstMetric(attemptsLost, prometheus.CounterValue, float64(now.Lost))
+	out <- prometheus.MustNewConstMetric(attemptsHoles, prometheus.GaugeValue, float64(now.Damaged))
 	for kind, n := range now.Findings {
 		out <- prometheus.MustNewConstMetric(findingsActive, prometheus.GaugeValue, float64(n), string(kind))
 	}
