@@ -45,3 +45,10 @@ func TestASecretGivenAsTheUserNameIsNotShown(t *testing.T) {
 	require.Contains(t, text, "look swapped")
 	require.False(t, strings.Contains(text, "hunter2") || strings.Contains(fmt.Sprint(r), "hunter2"), text)
 }
+
+// The last line of a check is often all that is read.
+func TestTheSummaryOfAFileThatIsNoAuthoritySaysWhatIsWrongWithIt(t *testing.T) {
+	r, text := tried(t, Options{Target: "localhost:1", CA: []byte("no certificate"), CAName: "root.pem", Lookup: loopbackOnly})
+	require.Equal(t, ExitFiles, r.Exit, text)
+	require.Contains(t, r.Summary, "root.pem: It is neither PEM nor DER")
+}

@@ -107,6 +107,9 @@ func (r *run) end(exit int, s Step, began time.Time) {
 	}
 	r.step(s, began)
 	r.result.Exit, r.result.Summary, r.result.Advice = exit, s.Title+".", s.Advice
+	if s.ID == StepFiles { // its title is but the file's name
+		r.result.Summary = s.Title + ": " + s.Detail
+	}
 }
 
 func (r *run) interrupted() {
