@@ -40,7 +40,8 @@ type AttemptQuery struct {
 	ServerName                    string
 	Text                          string
 	Since, Until                  time.Time
-	Limit                         int // zero: a page, as long as the gateway likes
+	OnlyLive                      bool // those that are connected now
+	Limit                         int  // zero: a page, as long as the gateway likes
 }
 
 func (q AttemptQuery) values() url.Values {
@@ -66,6 +67,9 @@ func (q AttemptQuery) values() url.Values {
 	}
 	if !q.Until.IsZero() {
 		v.Set("until", q.Until.UTC().Format(time.RFC3339Nano))
+	}
+	if q.OnlyLive {
+		v.Set("live", "true")
 	}
 	if q.Limit > 0 {
 		v.Set("limit", strconv.Itoa(q.Limit))

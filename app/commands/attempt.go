@@ -34,6 +34,7 @@ type attemptList struct {
 	Text       string   `placeholder:"TEXT" help:"Only those that hold this text."`
 	Since      string   `placeholder:"TIME" help:"Only later ones: 10m, 24h, or a time like 2026-03-01T12:00:00Z."`
 	Until      string   `placeholder:"TIME" help:"Only earlier ones."`
+	Live       bool     `help:"Only those that are connected now."`
 	Limit      int      `default:"50" placeholder:"N" help:"At most so many, the newest; by default 50."`
 	Follow     bool     `short:"f" help:"Go on and print each attempt when it is decided, until interrupted."`
 }
@@ -99,7 +100,7 @@ func (l *attemptList) query(now time.Time) (q client.AttemptQuery, err error) {
 	if l.Limit < 1 || l.Limit > maxListed {
 		return q, usage("--limit %d: write a number from 1 to %d", l.Limit, maxListed)
 	}
-	q = client.AttemptQuery{Cause: l.Cause, Credential: l.Credential, Remote: l.Remote, ServerName: l.ServerName, Text: l.Text, Limit: l.Limit}
+	q = client.AttemptQuery{Cause: l.Cause, Credential: l.Credential, Remote: l.Remote, ServerName: l.ServerName, Text: l.Text, OnlyLive: l.Live, Limit: l.Limit}
 	for _, text := range l.Code {
 		code, err := parseCode(text)
 		if err != nil {
