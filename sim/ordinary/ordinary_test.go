@@ -129,6 +129,14 @@ func TestWithoutAPasswordOnlyThisMachineCanConnect(t *testing.T) {
 	require.Error(t, err, "the port is taken")
 }
 
+func TestADeviceWithAShortKeepaliveIsNoNews(t *testing.T) {
+	var log safeBuffer
+	b := start(t, func(p *Params) { p.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+	_, r := connect(t, b, func(o *sim.Options) { o.KeepAlive = time.Second })
+	require.NoError(t, r.Err)
+	assert.Empty(t, log.String())
+}
+
 // A truncated SUBSCRIBE of MQTT 5 makes the decoder of the server panic.
 func TestAPacketThatMakesTheServerPanicEndsItsConnectionOnly(t *testing.T) {
 	var log safeBuffer

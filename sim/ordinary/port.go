@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -133,8 +134,16 @@ func (p *port) shut() {
 // Close is how the server shuts it.
 func (p *port) Close(listeners.CloseFn) { p.shut() }
 
-// quietHandler passes warnings on.
+// quietHandler passes warnings on, apart from the server's opinion of a short keepalive, which is the device's own affair.
 type quietHandler struct{ slog.Handler }
+
+// Handle leaves out that opinion.
+func (h quietHandler) Handle(ctx context.Context, r slog.Record) error {
+	if strings.HasPrefix(r.Message, "client keepalive is below") {
+		return nil
+	}
+	return h.Handler.Handle(ctx, r)
+}
 
 // Enabled leaves out what is less than a warning.
 func (h quietHandler) Enabled(ctx context.Context, l slog.Level) bool {
