@@ -120,8 +120,8 @@ func (b *Broker) Close() error {
 	var err error
 	b.closed.Do(func() {
 		b.port.shut() // first: its own way of closing can wait for a client for ever
-		err = b.server.Close()
 		b.port.work.Wait()
+		err = b.server.Close() // nobody comes or goes meanwhile
 	})
 	return err
 }
