@@ -112,6 +112,7 @@ type Agent struct {
 	inbox  []rules.Message // oldest first, at most inboxSize
 	status Status
 	series map[string]*series
+	first  time.Time // it was connected
 }
 
 // Bounds of an agent.
@@ -259,13 +260,14 @@ type Counts struct {
 	Why                     string // it waits or has stopped
 	Attempts, Accepted      int
 	Sent, Received, Skipped uint64
+	First                   time.Time // it was connected for the first time; zero: not yet
 }
 
 // Counts is a snapshot of the figures.
 func (a *Agent) Counts() Counts {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return Counts{a.status.Phase, a.status.Why, a.status.Attempts, a.status.Accepted, a.status.Sent, a.status.Received, a.status.Skipped}
+	return Counts{a.status.Phase, a.status.Why, a.status.Attempts, a.status.Accepted, a.status.Sent, a.status.Received, a.status.Skipped, a.first}
 }
 
 func (a *Agent) set(fn func(*Status)) {

@@ -38,7 +38,13 @@ const mostPending = 1000
 // live does what the behaviour says while the device is connected. again: a reaction wants the device to connect anew.
 func (a *Agent) live(ctx context.Context) (again bool, err error) {
 	over := a.device.Ended()
-	a.set(func(s *Status) { s.Phase = Connected; s.Accepted++ })
+	now := a.now()
+	a.set(func(s *Status) {
+		s.Phase = Connected
+		if s.Accepted++; a.first.IsZero() {
+			a.first = now
+		}
+	})
 	if err := a.subscribe(ctx); err != nil {
 		a.failed(err)
 	}

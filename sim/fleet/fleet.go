@@ -85,7 +85,7 @@ type Status struct {
 	Sent        uint64
 	Received    uint64
 	Skipped     uint64        // messages that were not sent, see agent.Status
-	Ramped      time.Duration // from the first start until the most were connected, as a Status saw it
+	Ramped      time.Duration // from the first start until the last of those that ever were was connected for the first time
 }
 
 // Fleet is many devices. Provision is called once, then Run, and again when it has returned; the other methods from any goroutine.
@@ -99,9 +99,7 @@ type Fleet struct {
 	stage  Stage
 	agents []*agent.Agent
 	began  time.Time
-	peak   int
-	last   time.Time // of a new peak of connected devices
-	ended  Status    // of the run before, whose agents are gone
+	ended  Status // of the run before, whose agents are gone
 }
 
 // New checks a fleet. All problems of its behaviour are told at once.
@@ -202,7 +200,7 @@ func (f *Fleet) Run(ctx context.Context) error {
 		f.mu.Unlock()
 		return errors.New("run fleet: it is not provisioned, or it runs already")
 	}
-	f.stage, f.began, f.agents, f.peak, f.last = Running, f.params.Now(), nil, 0, time.Time{}
+	f.stage, f.began, f.agents = Running, f.params.Now(), nil
 	f.mu.Unlock()
 	defer f.forget()
 	var wg sync.WaitGroup
@@ -255,7 +253,7 @@ func (f *Fleet) Status() Status {
 		defer f.mu.Unlock()
 		return f.ended
 	}
-	agents := slices.Clone(f.agents)
+	agents, began := slices.Clone(f.agents), f.began
 	s := Status{Stage: f.stage, Count: f.params.Count, Started: len(agents), Provisioned: int(f.provisioned.Load())}
 	f.mu.Unlock()
 	reasons, most := map[string]int{}, 0
@@ -279,14 +277,9 @@ func (f *Fleet) Status() Status {
 		s.Sent += c.Sent
 		s.Received += c.Received
 		s.Skipped += c.Skipped
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if s.Connected > f.peak {
-		f.peak, f.last = s.Connected, f.params.Now()
-	}
-	if !f.last.IsZero() {
-		s.Ramped = f.last.Sub(f.began)
+		if !c.First.IsZero() {
+			s.Ramped = max(s.Ramped, c.First.Sub(began))
+		}
 	}
 	return s
 }

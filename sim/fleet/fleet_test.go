@@ -69,6 +69,8 @@ func TestAFleetLivesAndLeavesNothingBehind(t *testing.T) {
 		assert.Equal(t, count, s.Provisioned)
 		assert.Equal(t, [2]int{count, count}, [2]int{s.Attempts, s.Accepted})
 		assert.GreaterOrEqual(t, s.Ramped, 190*time.Millisecond)
+		time.Sleep(50 * time.Millisecond) // looking later makes it no longer
+		assert.Equal(t, s.Ramped, f.Status().Ramped)
 		assert.Equal(t, count, broker.Stats().Clients)
 		stop()
 		require.NoError(t, <-ended)
