@@ -65,6 +65,9 @@ func (c *console) add(e Entry) {
 	for _, s := range c.secrets {
 		e.Summary, e.Topic = strings.ReplaceAll(e.Summary, s, "•••"), strings.ReplaceAll(e.Topic, s, "•••")
 		e.Payload = bytes.ReplaceAll(e.Payload, []byte(s), []byte("•••"))
+		if e.Cut {
+			e.Payload = withoutPart(e.Payload, s)
+		}
 	}
 	c.seq++
 	e.Seq = c.seq
@@ -79,6 +82,16 @@ func (c *console) add(e Entry) {
 	c.entries = c.entries[drop:] // append moves to a fresh array when this one is used up, so the dropped ones go
 	c.mu.Unlock()
 	c.changed()
+}
+
+// withoutPart takes the beginning of a secret off the end of what was cut there.
+func withoutPart(cut []byte, secret string) []byte {
+	for n := min(len(secret), len(cut)); n > 0; n-- {
+		if bytes.HasSuffix(cut, []byte(secret[:n])) {
+			return cut[:len(cut)-n]
+		}
+	}
+	return cut
 }
 
 func (e Entry) weight() int { return len(e.Payload) + len(e.Topic) + len(e.Summary) }

@@ -202,6 +202,17 @@ func TestAnEndThatTheServerNoticesLateStandsBeforeTheNextAttempt(t *testing.T) {
 	assert.Equal(t, []string{"connected1", "reset1", "refused2", "connected3", "refused4", "vanished3"}, got)
 }
 
+func TestNoPartOfASecretIsRecordedWhereAPayloadIsCut(t *testing.T) {
+	secret := "0123456789abcdefghijklmnopqrstuv"
+	for n := range len(secret) {
+		tape := NewTape("x", sid, "lamp", noon, secret)
+		tape.Add(Event{At: noon, Kind: Published, Topic: "a", Payload: []byte("on " + secret[:n]), Length: 5000})
+		if got := string(tape.Recording(noon).Events[0].Payload); got != "on " {
+			t.Errorf("%d bytes before the cut: %q", n, got)
+		}
+	}
+}
+
 func TestADevicesOwnSecretIsNeverKept(t *testing.T) {
 	const secret = "0123456789abcdefghijABCDEFGHIJ01"
 	tape := NewTape("x", sid, "lamp", noon, secret, "")

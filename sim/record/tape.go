@@ -146,6 +146,9 @@ func (t *Tape) blank(e *Event) {
 		}
 		text(&e.Topic)
 		content(&e.Payload)
+		if e.Length > 0 {
+			e.Payload = t.withoutPart(e.Payload, secret)
+		}
 		if e.Connect == nil {
 			continue
 		}
@@ -159,4 +162,17 @@ func (t *Tape) blank(e *Event) {
 		}
 		e.Connect = &c
 	}
+}
+
+// withoutPart takes the beginning of a secret off the end of a payload that was cut there.
+func (t *Tape) withoutPart(cut []byte, secret string) []byte {
+	for n := min(len(secret), len(cut)); n > 0; n-- {
+		if bytes.HasSuffix(cut, []byte(secret[:n])) {
+			if n >= 8 { // fewer may stand there by chance
+				t.Note(blankedNote)
+			}
+			return cut[:len(cut)-n]
+		}
+	}
+	return cut
 }
