@@ -212,7 +212,7 @@ func newAround(s *Screen) *around {
 	a.demo = newDemoBar(s)
 	a.add = kit.Flow(10, kit.NewButton("Add a device", kit.Primary, s.p.Fix.Shell.AddDevice),
 		kit.NewButton("Run a scenario", kit.Secondary, func() { s.p.Fix.Shell.Go(shell.Lab, "scenarios") }),
-		kit.NewButton("Check credentials", kit.Secondary, check), a.demo.remove)
+		kit.NewButton("Check credentials", kit.Secondary, check), a.demo.again, a.demo.remove)
 	a.first = container.NewStack(kit.Centred(430, kit.Down(10,
 		kit.NewText("Add your first device", kit.Type{Size: 18, Color: kit.Ink, Bold: true}),
 		kit.NewProse(kit.Run{Type: kit.Quiet,
@@ -246,6 +246,7 @@ func (a *around) set(shot snapshot) {
 	}
 	if room := a.demo.set(shot.demo); room || a.shown != shot.devices {
 		a.shown = shot.devices
+		a.demo.offer(shot.devices == 0)
 		a.content.Refresh()
 	}
 }

@@ -81,24 +81,28 @@ func removeDemo(to shell.Shell, d Demo) {
 
 // demoBar is the demo on the card of devices: the button that loads it while there are none, and the one that removes it.
 type demoBar struct {
-	load, remove *kit.Button
-	about        *kit.Prose
-	making       *kit.Progress
-	shown        DemoState
+	load, again, remove *kit.Button // again is load below a picture of others than devices
+	about               *kit.Prose
+	making              *kit.Progress
+	shown               DemoState
 }
 
 func newDemoBar(s *Screen) *demoBar {
 	to := s.p.Fix.Shell
 	b := &demoBar{about: kit.NewProse(), making: kit.NewProgress(0)}
-	b.load = kit.NewButton("Load the demo fleet", kit.Secondary, func() {
+	load := func() {
 		b.load.Disable()
+		b.again.Disable()
 		loadDemo(to, s.p.Demo, func() { b.set(b.shown) })
-	})
+	}
+	b.load = kit.NewButton("Load the demo fleet", kit.Secondary, load)
+	b.again = kit.NewButton("Load the demo fleet", kit.Secondary, load)
 	b.remove = kit.NewButton("Remove the demo", kit.Secondary, func() { RemoveDemo(to, s.p.Demo) })
 	b.making.Hide()
 	b.remove.Hide()
 	if _, none := s.p.Demo.(noDemo); none {
 		b.load.Hide()
+		b.again.Hide()
 		b.about.Hide()
 	}
 	b.set(DemoState{})
@@ -106,6 +110,9 @@ func newDemoBar(s *Screen) *demoBar {
 }
 
 const aboutDemo = "No board at hand? The demo fleet is a dozen devices of five kinds that live on this computer and talk. Some are refused, each for a reason of its own."
+
+// offer shows or hides the button below the picture: who has devices finds the demo by Ctrl+K.
+func (b *demoBar) offer(yes bool) { b.again.Hidden = b.load.Hidden || !yes }
 
 // set shows a state; it reports whether the room that the bar needs has changed.
 func (b *demoBar) set(s DemoState) bool {
@@ -126,10 +133,12 @@ func (b *demoBar) set(s DemoState) bool {
 	}
 	b.making.Hidden = !s.Making
 	b.making.Refresh()
-	if s.Making || s.Removing || s.Living {
-		b.load.Disable()
-	} else {
-		b.load.Enable()
+	for _, load := range []*kit.Button{b.load, b.again} {
+		if s.Making || s.Removing || s.Living {
+			load.Disable()
+		} else {
+			load.Enable()
+		}
 	}
 	b.remove.Hidden = !s.there() && !s.Removing
 	if s.Removing {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
@@ -11,7 +12,9 @@ import (
 
 	"gatehouse/app/desktop/fix"
 	"gatehouse/app/desktop/shelltest"
+	"gatehouse/app/remedy"
 	"gatehouse/gateway/attempt"
+	"gatehouse/gateway/cause"
 	"gatehouse/gateway/registry"
 )
 
@@ -42,8 +45,9 @@ func newDemoStage(t *testing.T, d *dozen) *stage {
 	t.Helper()
 	s := newStage(t)
 	s.screen = New(Params{
-		Fix: fix.Fixer{Shell: s.shell}, Log: attempt.NewLog(attempt.Params{}), Gateway: s.gateway, Meter: s.meter, Demo: d,
-		Registered: func() uint64 { return s.stamp },
+		Fix: fix.Fixer{Shell: s.shell}, Log: s.log, Gateway: s.gateway, Meter: s.meter, Demo: d,
+		Remedy:     func(attempt.Attempt) (remedy.Remedy, bool) { return s.remedy, s.fixable },
+		Registered: func() uint64 { return s.stamp }, Now: func() time.Time { return s.now },
 	})
 	w := test.NewTempWindow(t, s.screen.Content())
 	w.Resize(fyne.NewSize(1180, 700))
@@ -73,6 +77,20 @@ func TestTheDemoIsLoadedByOneTapAndRemovedWhenTheUserAgreesToWhatIsLost(t *testi
 	s.stamp++
 	s.tick()
 	require.Len(t, shelltest.Buttons(s.screen.Content(), "Load the demo fleet"), 1)
+}
+
+func TestTheDemoCanBeLoadedAgainWhileStrangersAreOnThePicture(t *testing.T) {
+	d := &dozen{state: DemoState{Of: 12}}
+	s := newDemoStage(t, d)
+	s.attempt(1, cause.MQTT5, "", "")
+	s.tick()
+	require.False(t, s.screen.around.first.Visible(), "a refused peer is on the picture")
+	shelltest.Press(t, s.screen.Content(), "Load the demo fleet")
+	require.True(t, d.state.Living)
+	s.gateway.devices = []registry.Device{{SID: deviceSID("1"), UniqueName: "lamp"}}
+	s.stamp++
+	s.tick()
+	require.Empty(t, shelltest.Buttons(s.screen.Content(), "Load the demo fleet"))
 }
 
 func TestLoadingTheDemoShowsHowFarItIsAndWhatWentWrong(t *testing.T) {
