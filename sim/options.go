@@ -47,17 +47,25 @@ type Credential struct {
 	KeyPEM         []byte `json:"keyPem,omitempty"`         // its private key: PKCS#8, PKCS#1 or SEC 1
 }
 
-// String names the credential without its secret.
+// String names the credential without its secret, which may stand in the place of the user name.
 func (c Credential) String() string {
 	switch {
-	case c.KeySID != "":
+	case c.KeySID != "" && looksLikeSID(c.KeySID):
 		return "key " + c.KeySID
+	case c.KeySID != "":
+		return fmt.Sprintf("user name of %d bytes", len(c.KeySID))
 	case c.CertificateSID != "":
 		return "certificate " + c.CertificateSID
 	case len(c.CertPEM) > 0:
 		return "certificate"
 	}
 	return "no credential"
+}
+
+// looksLikeSID reports whether a text is nothing but a Key SID, or its beginning.
+func looksLikeSID(s string) bool {
+	digits, found := strings.CutPrefix(s, "KY")
+	return found && strings.Trim(digits, "0123456789abcdef") == ""
 }
 
 // GoString is String: %#v must not print a secret either.
