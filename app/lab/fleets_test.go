@@ -126,16 +126,6 @@ func TestTheDevicesOfAFleetFindTheDocumentsThatTheyFollow(t *testing.T) {
 	}
 }
 
-func TestTheDevicesOfAFleetShareTheirFaults(t *testing.T) {
-	l := newLab(t)
-	number, err := l.Fleets().Start(plan(5))
-	require.NoError(t, err)
-	require.Eventually(t, func() bool { return only(t, l.Fleets()).Figures.Connected == 5 }, 10*time.Second, 5*time.Millisecond)
-	l.Fleets().Faults(number).SetStorm(50 * time.Millisecond)
-	require.Eventually(t, func() bool { return only(t, l.Fleets()).Figures.Accepted >= 20 }, 10*time.Second, 5*time.Millisecond, "all connect again and again")
-	assert.Nil(t, l.Fleets().Faults(number+1))
-}
-
 func TestAFleetThatIsStoppedWhileItIsMadeLeavesNothing(t *testing.T) {
 	l := newLab(t)
 	r := l.runs.params.Gateway.Registry()
