@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -60,6 +61,15 @@ steps:
 		r := Run(t.Context(), s, Params{World: w})
 		require.True(t, r.Held, "%s: %s", r.Where, r.Why)
 	}
+	ctx, stop := context.WithCancel(t.Context())
+	r := Run(ctx, s, Params{World: w, Told: func(e Event) {
+		if e.Path == "steps[6]" && e.Outcome == Held { // the message is there
+			stop()
+		}
+	}})
+	require.False(t, r.Held)
+	r = Run(t.Context(), s, Params{World: w})
+	require.True(t, r.Held, "after one that was interrupted: %s: %s", r.Where, r.Why)
 }
 
 func TestNamesInBracesAreFilledInAndBinaryPayloadsSentAsTheyAre(t *testing.T) {
