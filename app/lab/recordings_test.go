@@ -316,6 +316,21 @@ func TestARecordingHoldsNoSecretThatADeviceSends(t *testing.T) {
 	assert.NotContains(t, string(content), o.Credential.Secret)
 }
 
+func TestTheRecordingOfADeviceThatIsDeletedEndsAndIsKept(t *testing.T) {
+	l := newLab(t)
+	sid, o := board(t, l, "lamp")
+	d := sim.NewDevice(sim.Params{})
+	t.Cleanup(d.Close)
+	require.NoError(t, l.Recordings().Start(sid, false))
+	require.NoError(t, d.Connect(t.Context(), o).Err)
+	require.NoError(t, d.Publish(t.Context(), "lamp/state", []byte("on"), 1, false))
+	require.NoError(t, l.runs.params.Gateway.Registry().DeleteDevice(t.Context(), sid))
+	require.Eventually(t, func() bool { return len(l.Recordings().Live()) == 0 && len(l.Recordings().Kept()) == 1 }, 20*time.Second, 10*time.Millisecond)
+	r, err := l.Recordings().Get(l.Recordings().Kept()[0].ID)
+	require.NoError(t, err)
+	require.Contains(t, strings.Join(gist(r), "\n"), `lamp/state "on"`)
+}
+
 func TestOnlyADeviceThatThereIsIsRecorded(t *testing.T) {
 	l := newLab(t)
 	require.ErrorIs(t, l.Recordings().Start("TH00000000000000000000000000000000", false), ErrNoDevice)

@@ -56,12 +56,13 @@ func documents(g *gateway.Gateway, serviceSID string, events []record.Event) map
 	return all
 }
 
-// take records until it is stopped or full.
+// take records until it is stopped or full, or the device is deleted.
 func (r *Recordings) take(t *taking) {
 	defer close(t.done)
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	saved, savedEvents := r.params.Now(), 0
+	deleted := false
 	for on := true; on; {
 		select {
 		case <-t.stop:
@@ -71,7 +72,11 @@ func (r *Recordings) take(t *taking) {
 		case <-tick.C:
 		}
 		g := r.params.Gateway
-		if on && t.console == nil && !g.Traced(t.sid) { // an hour has passed, or somebody ended it
+		if _, there := g.Registry().Device(t.sid); !there {
+			on = on && !deleted // not at once: how its connection was ended belongs to the recording
+			deleted = true
+		}
+		if on && !deleted && t.console == nil && !g.Traced(t.sid) { // an hour has passed, or somebody ended it
 			g.Trace(t.sid, true)
 		}
 		t.mu.Lock()
