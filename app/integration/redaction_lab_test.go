@@ -121,8 +121,11 @@ func (l *leaky) checks(file func(string, []byte) string, root, keySID, secret st
 		t.Errorf("only %d checks came to a return code", answered)
 	}
 	// Somebody has mixed up what goes where.
-	_, text := said("check", "mqtts://"+keySID+":"+l.Bare("a password in a URL of a check")+"@127.0.0.1:1")
-	l.out("a check with the password in its URL", []byte(text))
+	address := "mqtts://" + keySID + ":" + l.Bare("a password in a URL of a check") + "@127.0.0.1:1"
+	for _, args := range [][]string{{"check", address}, {"check", address, "--json"}} {
+		_, text := said(args...)
+		l.out("a check with the password in its URL", []byte(text))
+	}
 }
 
 // lessons are given to a careless device, which tells wrong servers what it has.
