@@ -11,6 +11,7 @@ import (
 	"fyne.io/fyne/v2/container"
 
 	"gatehouse/app/desktop/kit"
+	"gatehouse/app/desktop/look"
 	"gatehouse/app/desktop/shell"
 	"gatehouse/app/lab"
 	"gatehouse/app/words"
@@ -141,21 +142,8 @@ func tookOf(s lab.Step) string {
 	return ""
 }
 
-// setOutcome draws how a step went; state is never told by colour alone.
-func setOutcome(cell fyne.CanvasObject, s lab.Step) {
-	icon, color := "minus", kit.Line
-	switch s.Outcome {
-	case scenario.Held:
-		icon, color = "check", kit.Good
-	case scenario.Broken:
-		icon, color = "cross", kit.Bad
-	case scenario.Running:
-		icon, color = "hourglass", kit.Accent
-	case scenario.Skipped:
-		icon, color = "barred", kit.Muted
-	}
-	cell.(*kit.Icon).Set(icon, color)
-}
+// setOutcome draws how a step went.
+func setOutcome(cell fyne.CanvasObject, s lab.Step) { cell.(*kit.Icon).Set(look.Step(s.Outcome)) }
 
 func (d *detail) show(shot snapshot) {
 	before := d.shown.chosen.ID

@@ -384,7 +384,7 @@ func (v *View) say(shot snapshot) {
 	case shot.target.SID != "":
 		text = "It is not connected. The recording begins when it comes."
 	default:
-		text = "Real or virtual: what it subscribes to, publishes and how it leaves is recorded over all its connections. No secret is."
+		text = "Real or virtual: what it subscribes to, publishes and how it leaves is recorded over all its connections. Its credential never is; what it publishes is, word for word."
 	}
 	v.hint.Set(kit.Run{Text: text, Type: kit.Caption})
 	wrong := ""

@@ -11,6 +11,7 @@ import (
 	"fyne.io/fyne/v2/container"
 
 	"gatehouse/app/desktop/kit"
+	"gatehouse/app/desktop/look"
 	"gatehouse/app/desktop/shell"
 	"gatehouse/app/lab"
 	"gatehouse/app/story"
@@ -161,21 +162,11 @@ func took(d time.Duration) string {
 	return fmt.Sprintf("%.1f s", d.Seconds())
 }
 
-// setOutcome draws how a step went; state is never told by colour alone.
+// setOutcome draws how a step went, or that it is the next.
 func (d *detail) setOutcome(cell fyne.CanvasObject, s lab.Step) {
-	icon, color := "minus", kit.Line
-	if s.Path == d.upcoming {
+	icon, color := look.Step(s.Outcome)
+	if s.Outcome == "" && s.Path == d.upcoming {
 		icon, color = "chevron", kit.Accent
-	}
-	switch s.Outcome {
-	case scenario.Held:
-		icon, color = "check", kit.Good
-	case scenario.Broken:
-		icon, color = "cross", kit.Bad
-	case scenario.Running:
-		icon, color = "hourglass", kit.Accent
-	case scenario.Skipped:
-		icon, color = "barred", kit.Muted
 	}
 	cell.(*kit.Icon).Set(icon, color)
 }

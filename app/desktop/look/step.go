@@ -1,0 +1,21 @@
+package look
+
+import (
+	"gatehouse/app/desktop/kit"
+	"gatehouse/sim/scenario"
+)
+
+// Step is how a step of a scenario went: state is never told by colour alone. A step that has not begun is a line.
+func Step(o scenario.Outcome) (icon string, color kit.Color) {
+	switch o {
+	case scenario.Held:
+		return "check", kit.Good
+	case scenario.Broken:
+		return "cross", kit.Bad
+	case scenario.Running:
+		return "hourglass", kit.Accent
+	case scenario.Skipped:
+		return "barred", kit.Muted
+	}
+	return "minus", kit.Line
+}
