@@ -1,4 +1,4 @@
-// Package look turns what the gateway records, and how scenarios go, into how the kit draws it.
+// Package look turns what the gateway records into how the kit draws it.
 package look
 
 import (

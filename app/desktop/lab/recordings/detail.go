@@ -11,7 +11,7 @@ import (
 	"fyne.io/fyne/v2/container"
 
 	"gatehouse/app/desktop/kit"
-	"gatehouse/app/desktop/look"
+	"gatehouse/app/desktop/lab/outcome"
 	"gatehouse/app/desktop/shell"
 	"gatehouse/app/lab"
 	"gatehouse/app/words"
@@ -143,7 +143,7 @@ func tookOf(s lab.Step) string {
 }
 
 // setOutcome draws how a step went.
-func setOutcome(cell fyne.CanvasObject, s lab.Step) { cell.(*kit.Icon).Set(look.Step(s.Outcome)) }
+func setOutcome(cell fyne.CanvasObject, s lab.Step) { cell.(*kit.Icon).Set(outcome.Draw(s.Outcome)) }
 
 func (d *detail) show(shot snapshot) {
 	before := d.shown.chosen.ID

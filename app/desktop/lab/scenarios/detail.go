@@ -11,7 +11,7 @@ import (
 	"fyne.io/fyne/v2/container"
 
 	"gatehouse/app/desktop/kit"
-	"gatehouse/app/desktop/look"
+	"gatehouse/app/desktop/lab/outcome"
 	"gatehouse/app/desktop/shell"
 	"gatehouse/app/lab"
 	"gatehouse/app/story"
@@ -164,7 +164,7 @@ func took(d time.Duration) string {
 
 // setOutcome draws how a step went, or that it is the next.
 func (d *detail) setOutcome(cell fyne.CanvasObject, s lab.Step) {
-	icon, color := look.Step(s.Outcome)
+	icon, color := outcome.Draw(s.Outcome)
 	if s.Outcome == "" && s.Path == d.upcoming {
 		icon, color = "chevron", kit.Accent
 	}

@@ -1,12 +1,13 @@
-package look
+// Package outcome is how the tabs of the lab draw the steps of a scenario.
+package outcome
 
 import (
 	"gatehouse/app/desktop/kit"
 	"gatehouse/sim/scenario"
 )
 
-// Step is how a step of a scenario went: state is never told by colour alone. A step that has not begun is a line.
-func Step(o scenario.Outcome) (icon string, color kit.Color) {
+// Draw is how a step of a scenario went: state is never told by colour alone. A step that has not begun is a line.
+func Draw(o scenario.Outcome) (icon string, color kit.Color) {
 	switch o {
 	case scenario.Held:
 		return "check", kit.Good
