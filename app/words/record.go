@@ -10,7 +10,7 @@ func RecordLacks(damaged int, lost uint64, unwritable bool) string {
 		all = append(all, "New attempts cannot be written to the disk at the moment: a restart would lose them.")
 	}
 	if damaged > 0 {
-		all = append(all, "The record was damaged at "+Count(damaged, "place", "places")+" when the gateway started: what was there is missing.")
+		all = append(all, "The record was damaged at "+Count(damaged, "place", "places")+" when the gateway started: what was there may be missing.")
 	}
 	if lost > 0 {
 		all = append(all, Count(int(min(lost, 1<<31-1)), "attempt was", "attempts were")+" lost before the disk took what there was.")

@@ -281,6 +281,7 @@ func TestFilesAreMatched(t *testing.T) {
 		{"the key of another kind", []string{leaf.certPEM, rsaOther.keyPEM}, []string{"key_mismatch"}, -1},
 		{"the authority for the device", []string{root.certPEM, leaf.keyPEM}, []string{"authority_certificate"}, -1},
 		{"two keys", []string{other.certPEM, leaf.keyPEM + other.keyPEM}, []string{"several_keys"}, 0},
+		{"the same key twice", []string{other.certPEM + other.keyPEM, other.keyPEM}, nil, 0},
 		{"a key alone", []string{leaf.keyPEM}, []string{"no_certificate"}, -1},
 		{"a certificate alone", []string{leaf.certPEM}, []string{"no_key"}, -1},
 		{"expired", []string{expired.certPEM, expired.keyPEM}, []string{"expired"}, 0},

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"fmt"
+	"slices"
 	"time"
 
 	"gatehouse/gateway/attempt"
@@ -91,14 +92,25 @@ func belong(c *x509.Certificate, k Key) bool {
 	return can && public.Equal(k.signer.Public())
 }
 
+// same reports whether two keys are one.
+func (k Key) same(o Key) bool {
+	if k.signer == nil || o.signer == nil {
+		return false
+	}
+	public, can := k.signer.Public().(interface{ Equal(crypto.PublicKey) bool })
+	return can && public.Equal(o.signer.Public())
+}
+
 // pair finds the certificate that a key belongs to.
 func (m *matcher) pair() (leaf holder[*x509.Certificate], key holder[Key], found bool) {
-	readable := 0
-	for _, k := range m.keys {
+	readable := 0 // and another than those before: the same key may be in two files
+	for n, k := range m.keys {
 		if k.it.signer == nil {
 			continue
 		}
-		readable++
+		if !slices.ContainsFunc(m.keys[:n], func(before holder[Key]) bool { return before.it.same(k.it) }) {
+			readable++
+		}
 		for _, c := range m.certificates {
 			if !found && belong(c.it, k.it) {
 				leaf, key, found = c, k, true

@@ -244,7 +244,7 @@ func TestTheRecordIsBoundedByCountAndSizeAndLosingSomeOfItIsAskedFirst(t *testin
 func TestTheRecordSaysWhatItLacks(t *testing.T) {
 	s := newStage(t)
 	require.NotContains(t, s.texts(), "damaged")
-	s.gateway.view.Lacks = "The record was damaged at 2 places when the gateway started: what was there is missing."
+	s.gateway.view.Lacks = "The record was damaged at 2 places when the gateway started: what was there may be missing."
 	s.tick()
 	require.Contains(t, s.texts(), "damaged at 2 places")
 	s.gateway.view.Lacks = ""
