@@ -49,11 +49,11 @@ func (c *comparison) show(now diagnosis.Comparison) {
 	}
 	var right fyne.CanvasObject = kit.Clipped(kit.NewText(enrolled, kit.Caption))
 	if now.EnrolledSID != "" {
-		links := kit.Across(6, kit.NewText("Enrolled", kit.Caption), kit.NewLink(sid.Short(now.EnrolledSID), kit.Caption, func() { c.detail.screen.lead(now.EnrolledSID) }))
+		links := kit.Flow(6, kit.NewText("Enrolled", kit.Caption), kit.NewLink(sid.Short(now.EnrolledSID), kit.Caption, func() { c.detail.screen.lead(now.EnrolledSID) }))
 		if now.DeviceSID != "" {
 			links.Add(kit.NewLink("show device", kit.Caption, func() { c.detail.screen.lead(now.DeviceSID) }))
 		}
-		right = kit.Clipped(links)
+		right = links // in two lines in a small window
 	}
 	c.column.Add(line(kit.NewText("", kit.Caption), kit.NewText("Presented", kit.Caption), right, nil))
 	c.column.Add(kit.Inset(4, 0, 0, 0, kit.Rule()))

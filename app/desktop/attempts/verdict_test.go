@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gatehouse/app/desktop/findings"
+	"gatehouse/app/desktop/kit"
 	"gatehouse/app/desktop/shelltest"
 	"gatehouse/app/remedy"
 	"gatehouse/gateway/admission"
@@ -103,6 +104,31 @@ func TestPresentedAndEnrolledMarkWhatDiffers(t *testing.T) {
 	s.stamp++
 	s.tick()
 	require.Contains(t, s.said(), "Nothing to compare")
+}
+
+func TestTheWaysFromWhatIsEnrolledHaveRoomInAnyWindow(t *testing.T) {
+	s := newStage(t)
+	s.comparison = diagnosis.Comparison{By: "certificate", EnrolledSID: "CY" + strings.Repeat("7", 32), DeviceSID: "TH" + strings.Repeat("3", 32)}
+	s.choose()
+	s.screen.detail.tabs.Choose(tabCompare)
+	s.tick()
+	for _, size := range []fyne.Size{fyne.NewSize(922, 560), fyne.NewSize(1178, 720)} {
+		s.shell.Win.Resize(size)
+		links := 0
+		shelltest.Each(s.screen.detail.compare.content, func(o fyne.CanvasObject) {
+			link, is := o.(*kit.Link)
+			if !is {
+				return
+			}
+			links++
+			driver := fyne.CurrentApp().Driver()
+			side := driver.AbsolutePositionForObject(s.screen.detail.compare.content).X + s.screen.detail.compare.content.Size().Width
+			if end := driver.AbsolutePositionForObject(link).X + link.Size().Width; link.Size().Width < link.MinSize().Width || end > side-54 {
+				t.Errorf("%v: %q is %v wide and ends at %v", size, link.String(), link.Size().Width, end)
+			}
+		})
+		require.Equal(t, 2, links)
+	}
 }
 
 func TestComparingIsDoneOncePerAttemptAndRegistry(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 )
 
 // Link is a word of text that leads somewhere: a SID, an address, an attempt. It is set in the accent colour, underlined
-// while the mouse or the keyboard is on it, and clipped where its place is too narrow.
+// while the mouse or the keyboard is on it; Clipped shortens it where its place is too narrow.
 type Link struct {
 	widget.BaseWidget
 	touch
@@ -87,7 +87,7 @@ func (l *Link) CreateRenderer() fyne.WidgetRenderer {
 		objects: []fyne.CanvasObject{l.text, l.under},
 		layout: func(size fyne.Size) {
 			l.text.Resize(size)
-			l.under.Resize(fyne.NewSize(min(l.text.MinSize().Width, size.Width), 1))
+			l.under.Resize(fyne.NewSize(min(l.text.Natural(), size.Width), 1))
 			l.under.Move(fyne.NewPos(0, floor((size.Height+l.text.MinSize().Height)/2)-1))
 		},
 		refresh: func() { l.paint(); l.text.Refresh(); canvas.Refresh(l) },

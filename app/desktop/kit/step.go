@@ -3,6 +3,7 @@ package kit
 import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/widget"
 )
@@ -19,7 +20,8 @@ const (
 type stepView struct {
 	widget.BaseWidget
 	touch
-	opens         bool
+	holds         bool // more than title and detail
+	unfolded      bool
 	pressed       func()
 	back          *canvas.Rectangle
 	offset        *Text
@@ -44,10 +46,10 @@ func newStepView(pressed func()) *stepView {
 		offset:  NewText("", Mono.In(Muted).Right()),
 		above:   canvas.NewRectangle(Line), below: canvas.NewRectangle(Line),
 		dot:   &canvas.Rectangle{CornerRadius: dotSize / 2},
-		title: NewText("", Strong), detail: NewText("", Caption),
+		title: NewText("", Strong).Shorten(), detail: NewText("", Caption).Shorten(),
 		more: NewIcon("chevron", Muted, 9),
 	}
-	v.texts = Down(0, Across(4, v.title, v.more), v.detail)
+	v.texts = Down(0, container.New(titleLayout{v.title, v.more}, v.title, v.more), v.detail)
 	v.touch.changed = v.paint
 	v.ExtendBaseWidget(v)
 	return v
@@ -64,21 +66,28 @@ func (v *stepView) set(s Step, first, last bool) {
 	v.title.Set(s.Title)
 	v.title.SetType(Strong.In(ink))
 	v.detail.Set(s.Detail)
-	v.opens = s.Open != nil || s.Body != nil
+	v.holds = s.Open != nil || s.Body != nil
 	if v.dot.FillColor != s.State {
 		v.dot.FillColor = s.State
 		canvas.Refresh(v.dot)
 	}
 	show(v.above, !first)
 	show(v.below, !last)
-	show(v.more, v.opens)
 	if moved {
 		v.texts.Refresh() // the mark stands behind the title
 	}
+	show(v.more, v.opens())
 }
+
+// opens tells whether there is more to the step than can be seen, or whether it can be folded again.
+func (v *stepView) opens() bool { return v.unfolds() || v.unfolded }
+
+// unfolds tells whether there is more to the step: what it holds, or a detail that has no room.
+func (v *stepView) unfolds() bool { return v.holds || v.pressed != nil && v.detail.Cut() }
 
 // fold turns the mark of what is open.
 func (v *stepView) fold(open bool) {
+	v.unfolded = open
 	name := "chevron"
 	if open {
 		name = "unfolded"
@@ -88,7 +97,7 @@ func (v *stepView) fold(open bool) {
 
 // Tapped implements fyne.Tappable.
 func (v *stepView) Tapped(*fyne.PointEvent) {
-	if v.opens && v.pressed != nil {
+	if v.opens() && v.pressed != nil {
 		v.pressed()
 	}
 }
@@ -102,7 +111,7 @@ func (v *stepView) TypedKey(e *fyne.KeyEvent) {
 }
 
 // Disabled implements fyne.Disableable: the Tab key passes over steps that do not unfold.
-func (v *stepView) Disabled() bool { return !v.opens }
+func (v *stepView) Disabled() bool { return !v.opens() }
 
 // Enable implements fyne.Disableable; what a step holds decides.
 func (v *stepView) Enable() {}
@@ -112,7 +121,7 @@ func (v *stepView) Disable() {}
 
 func (v *stepView) paint() {
 	v.back.FillColor = Clear
-	if v.hovered && v.opens {
+	if v.hovered && v.opens() {
 		v.back.FillColor = Hover
 	}
 	v.back.StrokeWidth = 0
@@ -142,6 +151,7 @@ func (v *stepView) CreateRenderer() fyne.WidgetRenderer {
 			v.dot.Move(fyne.NewPos(dotLeft, middle-dotSize/2))
 			texts.Move(fyne.NewPos(stepLeft, 0))
 			texts.Resize(size.SubtractWidthHeight(stepLeft, 0))
+			show(v.more, v.opens())
 		},
 		refresh: func() {
 			v.offset.Refresh()
@@ -150,6 +160,25 @@ func (v *stepView) CreateRenderer() fyne.WidgetRenderer {
 			canvas.Refresh(v)
 		},
 	})
+}
+
+// titleLayout has a mark follow a title, which is cut where there is too little room for both.
+type titleLayout struct {
+	title *Text
+	mark  fyne.CanvasObject
+}
+
+// MinSize implements fyne.Layout.
+func (l titleLayout) MinSize([]fyne.CanvasObject) fyne.Size { return l.title.MinSize() }
+
+// Layout implements fyne.Layout. The mark keeps its room while it is hidden: it may be shown once the width is known.
+func (l titleLayout) Layout(_ []fyne.CanvasObject, size fyne.Size) {
+	const gap = 4
+	mark := l.mark.MinSize()
+	width := max(min(l.title.Natural(), size.Width-gap-mark.Width), 1)
+	l.title.Resize(fyne.NewSize(width, size.Height))
+	l.mark.Resize(mark)
+	l.mark.Move(fyne.NewPos(width+gap, floor((size.Height-mark.Height)/2)))
 }
 
 // show makes an object visible or not, at no cost when it is so already.

@@ -1,0 +1,104 @@
+package kit
+
+import (
+	"strings"
+	"testing"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/test"
+)
+
+const sentence = "A device has one connection at a time: if this device is connected, the device is disconnected"
+
+// needs fails the test when a text is painted wider than its place, or without its last letters and an ellipsis.
+func needs(t *testing.T, x *Text, width float32) {
+	t.Helper()
+	painted := x.draw.Text
+	if size, _ := x.typ.measure(painted); size.Width > width {
+		t.Errorf("%q is %v wide in a place of %v", painted, size.Width, width)
+	}
+	if head, shortened := strings.CutSuffix(painted, "…"); painted != x.String() && (!shortened || !strings.HasPrefix(x.String(), head)) {
+		t.Errorf("%q is painted of %q", painted, x.String())
+	}
+}
+
+func TestAShortenedTextEndsWithAnEllipsisWhereItHasNoRoom(t *testing.T) {
+	test.NewTempApp(t).Settings().SetTheme(Theme{Mode: AlwaysDark})
+	x := NewText(sentence, Caption)
+	w := test.NewTempWindow(t, Clipped(x))
+	w.SetPadded(false)
+	w.Resize(fyne.NewSize(200, 40))
+	needs(t, x, 200)
+	if !x.Cut() || len(x.draw.Text) < 20 {
+		t.Errorf("%q is painted", x.draw.Text)
+	}
+	if x.String() != sentence {
+		t.Errorf("it calls itself %q", x.String())
+	}
+	x.Set("short")
+	if x.Cut() || x.draw.Text != "short" {
+		t.Errorf("%q is painted of a short text", x.draw.Text)
+	}
+	x.Set(sentence)
+	needs(t, x, 200)
+	w.Resize(fyne.NewSize(900, 40))
+	if x.Cut() || x.draw.Text != sentence {
+		t.Errorf("%q is painted where there is room for all", x.draw.Text)
+	}
+}
+
+func TestALinkIsShortenedInANarrowPlace(t *testing.T) {
+	test.NewTempApp(t).Settings().SetTheme(Theme{Mode: AlwaysDark})
+	link := NewLink(sentence, Mono, func() {})
+	w := test.NewTempWindow(t, Clipped(link))
+	w.SetPadded(false)
+	w.Resize(fyne.NewSize(120, 40))
+	needs(t, link.text, 120)
+	if !link.text.Cut() || link.String() != sentence {
+		t.Errorf("%q is painted of %q", link.text.draw.Text, link.String())
+	}
+}
+
+func TestADetailThatHasNoRoomUnfoldsToItself(t *testing.T) {
+	test.NewTempApp(t).Settings().SetTheme(Theme{Mode: AlwaysDark})
+	line := NewTimeline()
+	line.Set([]Step{{Key: "a", Title: "Before anything is sent", Detail: sentence}, {Key: "b", Title: "TCP connected", Detail: "127.0.0.1"}})
+	w := test.NewTempWindow(t, line.Content())
+	w.Resize(fyne.NewSize(400, 300))
+	long, fits := line.views["a"], line.views["b"]
+	needs(t, long.detail, 400-stepLeft)
+	if !long.detail.Cut() || !long.opens() || !long.more.Visible() || line.AllOpen() {
+		t.Fatalf("%q cannot be unfolded", long.detail.draw.Text)
+	}
+	if fits.opens() || fits.more.Visible() {
+		t.Error("what can be seen whole unfolds")
+	}
+	line.ToggleAll()
+	var said strings.Builder
+	for _, o := range line.Content().Objects {
+		if body, is := o.(*fyne.Container); is {
+			for _, piece := range body.Objects[0].(*fyne.Container).Objects[0].(*Prose).pieces {
+				said.WriteString(piece.String())
+			}
+		}
+	}
+	if said.String() != sentence || !line.AllOpen() {
+		t.Errorf("it unfolds to %q", said.String())
+	}
+	w.Resize(fyne.NewSize(1200, 300))
+	if long.detail.Cut() || long.more.Visible() && !long.opens() {
+		t.Error("it still unfolds where there is room for all of it")
+	}
+}
+
+func TestATitleThatHasNoRoomLeavesItsMarkInSight(t *testing.T) {
+	test.NewTempApp(t).Settings().SetTheme(Theme{Mode: AlwaysDark})
+	line := NewTimeline()
+	line.Set([]Step{{Key: "a", Title: sentence, Body: func() fyne.CanvasObject { return Spacer() }}})
+	w := test.NewTempWindow(t, line.Content())
+	w.Resize(fyne.NewSize(300, 300))
+	v := line.views["a"]
+	if end := v.more.Position().X + v.more.Size().Width; !v.title.Cut() || end > v.Size().Width-stepLeft {
+		t.Errorf("the mark ends at %v of %v", end, v.Size().Width-stepLeft)
+	}
+}
