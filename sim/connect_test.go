@@ -82,7 +82,7 @@ func TestWhateverTheUserChoseIsSent(t *testing.T) {
 		{"no keepalive", Options{KeepAlive: NoKeepAlive}, "\x00\x04MQTT\x04\x00\x00\x00\x00\x00"},
 		{"the longest keepalive", Options{KeepAlive: 65535 * time.Second}, "\x00\x04MQTT\x04\x00\xff\xff\x00\x00"},
 		{"a will", Options{Will: &Will{Topic: "t", Payload: []byte("p"), QoS: 1}}, "\x00\x04MQTT\x04\x0c\x00\x3c\x00\x00\x00\x01t\x00\x01p"},
-		{"MQTT 5 with a will", Options{Protocol: MQTT5, Will: &Will{Topic: "t"}}, "\x00\x04MQTT\x05\x04\x00\x3c\x00\x00\x00\x00\x00\x01t\x00\x00"},
+		{"MQTT 5 with a will", Options{Protocol: MQTT5, Will: &Will{Topic: "t"}}, "\x00\x04MQTT\x05\x04\x00\x3c\x05\x11\xff\xff\xff\xff\x00\x00\x00\x00\x01t\x00\x00"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -159,7 +159,7 @@ func TestAnAcceptedMQTT5ConnectionIsKept(t *testing.T) {
 	o.Protocol, o.KeepAlive = MQTT5, time.Second
 	d := newTestDevice(t)
 	require.NoError(t, d.Connect(t.Context(), o).Err)
-	require.ErrorIs(t, d.Publish(t.Context(), "a", nil, 0, false), ErrHeldOnly)
+	require.NoError(t, d.Publish(t.Context(), "a", []byte("b"), 0, false))
 	eventually(t, "the end is seen", func() bool { return d.State().End == EndByServer })
 	assert.Equal(t, []string{"PINGREQ"}, summaries(d, "PINGREQ", true))
 	assert.Equal(t, []string{"DISCONNECT · reason 0x8b (server shutting down)"}, summaries(d, "DISCONNECT", false))

@@ -17,7 +17,7 @@ import (
 type Params struct {
 	Now    func() time.Time // for times that are shown; time.Now
 	Logger *slog.Logger     // nothing is logged when nil; never a secret
-	// Received is told each message of MQTT 3.1 and 3.1.1 as it comes, in order, and must not block: its acknowledgement waits. May be nil.
+	// Received is told each message as it comes, in order, and must not block: its acknowledgement waits. May be nil.
 	Received func(Message)
 }
 
@@ -204,8 +204,13 @@ func (d *Device) adopt(ctx context.Context, l *link, answer connack, o Options, 
 	var s session
 	view := &flashView{store: d.flash}
 	report := func(kind EndKind, err error) { d.ended(s, kind, err) }
-	if t.level == 5 {
-		s = &heldSession{ending: newEnding(report), link: l, keepAlive: time.Duration(t.keepAlive) * time.Second, patience: d.pingTimeout}
+	if t.level == level5 {
+		five, err := newSession5(l, answer, time.Duration(t.keepAlive)*time.Second, d.pingTimeout, d.received, newEnding(report))
+		if err != nil {
+			_ = l.Close()
+			return explain(ctx, stageConnack, t.address, t, err)
+		}
+		s = five
 	} else {
 		s = newPahoSession(l, answer, o, t, view, d.pingTimeout, d.received, report)
 	}
@@ -322,7 +327,7 @@ func (d *Device) connection() (session, error) {
 }
 
 // Publish sends a message and, for QoS 1 and 2, waits for its acknowledgement. What ctx or a lost connection leaves unacknowledged is sent
-// again after the next connect with Clean Session 0.
+// again after the next connect with Clean Session 0, but for MQTT 5.
 func (d *Device) Publish(ctx context.Context, topic string, payload []byte, qos byte, retain bool) error {
 	s, err := d.connection()
 	if err == nil {

@@ -56,12 +56,12 @@ func appendConnect(b []byte, o Options, t target) []byte {
 	body := appendString(nil, t.name)
 	body = append(body, t.level, flags)
 	body = binary.BigEndian.AppendUint16(body, t.keepAlive)
-	if t.level == 5 {
-		body = append(body, 0) // no properties
+	if t.level == level5 {
+		body = append(body, properties(o)...)
 	}
 	body = appendString(body, o.ClientID)
 	if w := o.Will; w != nil {
-		if t.level == 5 {
+		if t.level == level5 {
 			body = append(body, 0)
 		}
 		body = appendString(body, w.Topic)
@@ -76,6 +76,14 @@ func appendConnect(b []byte, o Options, t target) []byte {
 	b = append(b, typeConnect<<4)
 	b = binary.AppendUvarint(b, uint64(len(body))) // MQTT's remaining length is this very encoding, of at most four bytes
 	return append(b, body...)
+}
+
+// properties are those of a CONNECT of MQTT 5. What earlier versions call Clean Session 0 is a session that does not expire.
+func properties(o Options) []byte {
+	if o.Clean {
+		return []byte{0}
+	}
+	return []byte{5, 0x11, 0xff, 0xff, 0xff, 0xff} // Session Expiry Interval (MQTT 5, section 3.1.2.11.2)
 }
 
 func appendString(b []byte, s string) []byte {

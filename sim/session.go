@@ -27,7 +27,7 @@ const (
 	takeTimeout = 2 * time.Second // for a message to be taken over by the writing goroutine
 )
 
-// session is an accepted connection, of either kind: Paho's for MQTT 3.1 and 3.1.1, our own for MQTT 5.
+// session is an accepted connection, of either kind: Paho's for MQTT 3.1 and 3.1.1, session5 for MQTT 5.
 type session interface {
 	start(ctx context.Context) error
 	publish(ctx context.Context, topic string, payload []byte, qos byte, retain bool) error

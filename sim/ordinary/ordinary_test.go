@@ -64,22 +64,21 @@ func TestItServesDevicesOfEveryProtocol(t *testing.T) {
 			change := func(o *sim.Options) { o.Protocol, o.ClientID = protocol, fmt.Sprint("board-", protocol) }
 			d, r := connect(t, b, change)
 			require.NoError(t, r.Err)
-			if protocol != sim.MQTT5 {
-				for qos, acknowledgement := range []string{"PUBLISH", "PUBACK", "PUBCOMP"} {
-					_, err := d.Subscribe(t.Context(), fmt.Sprint("t/", qos), byte(qos))
-					require.NoError(t, err)
-					require.NoError(t, d.Publish(t.Context(), fmt.Sprint("t/", qos), []byte("x"), byte(qos), false))
-					// Its acknowledgement goes out first: this broker has one space of packet ids for both directions.
-					simtest.Eventually(t, "it came back and was acknowledged", func() bool {
-						return count(d, "PUBLISH", false) == qos+1 && count(d, acknowledgement, true) > 0
-					})
-				}
-				assert.Positive(t, b.Stats().Received)
+			for qos, acknowledgement := range []string{"PUBLISH", "PUBACK", "PUBCOMP"} {
+				_, err := d.Subscribe(t.Context(), fmt.Sprint("t/", qos), byte(qos))
+				require.NoError(t, err)
+				require.NoError(t, d.Publish(t.Context(), fmt.Sprint("t/", qos), []byte("x"), byte(qos), false))
+				// Its acknowledgement goes out first: this broker has one space of packet ids for both directions.
+				simtest.Eventually(t, "it came back and was acknowledged", func() bool {
+					return count(d, "PUBLISH", false) == qos+1 && count(d, acknowledgement, true) > 0
+				})
 			}
+			assert.Positive(t, b.Stats().Received)
 			d.Disconnect()
 			assert.Equal(t, sim.EndByUser, d.State().End)
 			again, r := connect(t, b, change)
 			require.NoError(t, r.Err)
+			assert.True(t, r.SessionPresent, "its session was kept")
 			again.Disconnect()
 		})
 	}

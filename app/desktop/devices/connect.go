@@ -67,7 +67,7 @@ type connect struct {
 var protocols = []struct {
 	level int
 	name  string
-}{{sim.MQTT311, "MQTT 3.1.1"}, {sim.MQTT31, "MQTT 3.1"}, {sim.MQTT5, "MQTT 5 (refused with code 1)"}}
+}{{sim.MQTT311, "MQTT 3.1.1"}, {sim.MQTT31, "MQTT 3.1"}, {sim.MQTT5, "MQTT 5 (this gateway refuses it)"}}
 
 func newConnect(d *detail) *connect {
 	v := &connect{d: d, result: container.NewStack(), problem: form.NewProblem()}
