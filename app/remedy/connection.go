@@ -59,6 +59,7 @@ func nameServer(s Source, a attempt.Attempt) (Remedy, bool) {
 		change(func(names []string) []string {
 			return slices.DeleteFunc(names, func(name string) bool { return name == dialled })
 		}),
+		nil,
 	}), true
 }
 

@@ -2,6 +2,7 @@ package remedy
 
 import (
 	"context"
+	"fmt"
 
 	"gatehouse/app/words"
 	"gatehouse/gateway/attempt"
@@ -105,10 +106,7 @@ func assign(s Source, a attempt.Attempt) (Remedy, bool) {
 		return Remedy{}, false
 	}
 	to := func(device registry.Device) (string, act) {
-		give := func(deviceSID string) func(context.Context) error {
-			return func(ctx context.Context) error { return s.Registry.AssignCredential(ctx, a.CredentialSID, deviceSID) }
-		}
-		return "The " + what + " " + sid.Short(a.CredentialSID) + " belongs to " + device.Name(), act{give(device.SID), give("")}
+		return "The " + what + " " + sid.Short(a.CredentialSID) + " belongs to " + device.Name(), s.give(a.CredentialSID, device)
 	}
 	if device, found := diagnosis.Named(a, s.Registry); found {
 		message, one := to(device)
@@ -118,6 +116,21 @@ func assign(s Source, a attempt.Attempt) (Remedy, bool) {
 		message, one := to(device)
 		return doer(message, one)
 	})
+}
+
+// give assigns a credential of nobody to a device.
+func (s Source) give(credentialSID string, device registry.Device) act {
+	called := "the credential " + sid.Short(credentialSID)
+	return act{
+		func(ctx context.Context) error {
+			if owner, _ := s.owner(credentialSID); owner != "" && owner != device.SID {
+				return fmt.Errorf("%s was assigned to another device meanwhile: nothing was changed", called)
+			}
+			return s.Registry.AssignCredential(ctx, credentialSID, device.SID)
+		},
+		func(ctx context.Context) error { return s.Registry.AssignCredential(ctx, credentialSID, "") },
+		s.gone(thing{credentialSID, called}, aDevice(device)),
+	}
 }
 
 // owner is the device of a credential; ok is false when the credential is gone.
@@ -162,7 +175,8 @@ func (s Source) enrolFor(device registry.Device, label string, a attempt.Attempt
 			enrolled, err = s.Registry.ImportCertificate(ctx, device.FleetSID, device.SID, "", []byte(pem))
 			return err
 		},
-		func(ctx context.Context) error { return s.Registry.DeleteCertificate(ctx, enrolled.SID) },
+		func(ctx context.Context) error { return deleted(s.Registry.DeleteCertificate(ctx, enrolled.SID)) },
+		s.gone(aDevice(device)),
 	})
 }
 

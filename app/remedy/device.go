@@ -22,15 +22,13 @@ func allow(s Source, a attempt.Attempt) (Remedy, bool) {
 		verbs, results, acts = append(verbs, verb), append(results, result), append(acts, one)
 	}
 	if !device.Enabled {
-		add("enable", "enabled", s.update(device.SID, registry.DeviceChange{Enabled: new(true)}, registry.DeviceChange{Enabled: new(false)}))
+		add("enable", "enabled", s.enable(device))
 	}
 	switch _, why := s.Registry.EffectiveService(device); why {
 	case cause.NotDeployed:
-		deployment, name, ok := s.defaultDeployment(device)
-		if !ok {
-			break
+		if to, ok := s.defaultDeployment(device); ok {
+			add("deploy", "deployed to "+nameOr(to.FriendlyName, to.SID), s.deploy(device, to))
 		}
-		add("deploy", "deployed to "+name, s.update(device.SID, registry.DeviceChange{DeploymentSID: &deployment}, registry.DeviceChange{DeploymentSID: &device.DeploymentSID}))
 	case cause.NoService:
 		if one, service, ok := s.link(device); ok {
 			if len(acts) == 0 {
@@ -51,18 +49,45 @@ func allow(s Source, a attempt.Attempt) (Remedy, bool) {
 	return press(label, device.Name()+" is "+strings.Join(results, " and "), device.SID, acts...), true
 }
 
-// update is a change of a device and the one that puts it back.
-func (s Source) update(device string, to, back registry.DeviceChange) act {
-	change := func(c registry.DeviceChange) func(context.Context) error {
-		return func(ctx context.Context) error { _, err := s.Registry.UpdateDevice(ctx, device, c); return err }
+// enable is that a device may connect.
+func (s Source) enable(device registry.Device) act {
+	return act{
+		func(ctx context.Context) error {
+			_, err := s.Registry.UpdateDevice(ctx, device.SID, registry.DeviceChange{Enabled: new(true)})
+			return err
+		},
+		func(ctx context.Context) error {
+			_, err := s.Registry.UpdateDevice(ctx, device.SID, registry.DeviceChange{Enabled: new(false)})
+			return err
+		},
+		s.gone(aDevice(device)),
 	}
-	return act{change(to), change(back)}
 }
 
-func (s Source) defaultDeployment(device registry.Device) (deploymentSID, name string, ok bool) {
+// deploy gives a device a deployment, and back the one that it had when the button was pressed.
+func (s Source) deploy(device registry.Device, to registry.Deployment) act {
+	before := device.DeploymentSID
+	set := func(ctx context.Context, deploymentSID string) error {
+		_, err := s.Registry.UpdateDevice(ctx, device.SID, registry.DeviceChange{DeploymentSID: &deploymentSID})
+		return err
+	}
+	return act{
+		func(ctx context.Context) error {
+			if now, found := s.Registry.Device(device.SID); found && now.DeploymentSID != to.SID {
+				before = now.DeploymentSID // it was deployed elsewhere since the button was drawn
+			}
+			return set(ctx, to.SID)
+		},
+		func(ctx context.Context) error { return set(ctx, before) },
+		func() string {
+			return s.gone(aDevice(device), aDeployment(to), thing{before, "the deployment that it had"})()
+		},
+	}
+}
+
+func (s Source) defaultDeployment(device registry.Device) (registry.Deployment, bool) {
 	fleet, _ := s.Registry.Fleet(device.FleetSID)
-	deployment, found := s.Registry.Deployment(fleet.DefaultDeploymentSID)
-	return deployment.SID, nameOr(deployment.FriendlyName, deployment.SID), found
+	return s.Registry.Deployment(fleet.DefaultDeploymentSID)
 }
 
 // link gives the device's deployment the default Sync service, the first one there is.
@@ -78,7 +103,16 @@ func (s Source) link(device registry.Device) (one act, service string, ok bool) 
 			return err
 		}
 	}
-	return act{to(services[0].SID), to("")}, nameOr(services[0].FriendlyName, "a Sync service"), true
+	service = nameOr(services[0].FriendlyName, "a Sync service")
+	return act{
+		func(ctx context.Context) error {
+			if now, _ := s.Registry.Deployment(deployment.SID); now.ServiceSID != "" && now.ServiceSID != services[0].SID {
+				return fmt.Errorf("%s was linked to another Sync service meanwhile: nothing was changed", aDeployment(deployment).called)
+			}
+			return to(services[0].SID)(ctx)
+		},
+		to(""), s.gone(aDeployment(deployment), thing{services[0].SID, service}),
+	}, service, true
 }
 
 // addAgain adds a device that was deleted, with the certificate that it presented; a key it has to be given anew.
@@ -107,7 +141,13 @@ func (s Source) create(n registry.NewDevice, pem string) act {
 			}
 			return err
 		},
-		func(ctx context.Context) error { return s.Registry.DeleteDevice(ctx, device.SID) },
+		func(ctx context.Context) error {
+			if len(s.Registry.Keys(device.SID)) > 0 {
+				return fmt.Errorf("%s has a key by now: delete it under Devices if you mean to lose that", aDevice(device).called)
+			}
+			return deleted(s.Registry.DeleteDevice(ctx, device.SID))
+		},
+		nil,
 	}
 }
 

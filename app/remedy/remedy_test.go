@@ -359,7 +359,7 @@ func TestAFailureIsToldAndTakesBackWhatWasDone(t *testing.T) {
 	failure := errors.New("disk full")
 	var undone []string
 	note := func(name string, err error) act {
-		return act{func(context.Context) error { return err }, func(context.Context) error { undone = append(undone, name); return nil }}
+		return act{func(context.Context) error { return err }, func(context.Context) error { undone = append(undone, name); return nil }, nil}
 	}
 	do := doer("done", note("first", nil), note("second", nil), note("third", failure))
 	if _, err := do(t.Context()); !errors.Is(err, failure) || !slices.Equal(undone, []string{"second", "first"}) {

@@ -1,8 +1,6 @@
 package remedy
 
 import (
-	"context"
-
 	"gatehouse/gateway/attempt"
 	"gatehouse/gateway/cause"
 	"gatehouse/gateway/diagnosis"
@@ -58,8 +56,7 @@ func (s Source) trialsOf(device registry.Device) (all []Trial) {
 		label := "Enable " + device.Name()
 		all = append(all, Trial{
 			Label: label, Change: diagnosis.Change{Enable: true}, Doable: true,
-			Do: press(label, device.Name()+" is enabled", device.SID,
-				s.update(device.SID, registry.DeviceChange{Enabled: new(true)}, registry.DeviceChange{Enabled: new(false)})),
+			Do: press(label, device.Name()+" is enabled", device.SID, s.enable(device)),
 		})
 	}
 	for _, d := range firstFew(s.Registry.Deployments(device.FleetSID)) {
@@ -70,8 +67,7 @@ func (s Source) trialsOf(device registry.Device) (all []Trial) {
 		label := "Deploy " + device.Name() + " to " + name
 		all = append(all, Trial{
 			Label: label, Change: diagnosis.Change{DeploymentSID: d.SID}, Doable: true,
-			Do: press(label, device.Name()+" is deployed to "+name, device.SID,
-				s.update(device.SID, registry.DeviceChange{DeploymentSID: &d.SID}, registry.DeviceChange{DeploymentSID: &device.DeploymentSID})),
+			Do: press(label, device.Name()+" is deployed to "+name, device.SID, s.deploy(device, d)),
 		})
 	}
 	return all
@@ -95,12 +91,9 @@ func (s Source) otherCredentials(device registry.Device, presented string) (all 
 // assigned gives a credential that belongs to nobody to a device.
 func (s Source) assigned(credentialSID string, d registry.Device) Trial {
 	label := "Assign " + sid.Short(credentialSID) + " to " + d.Name()
-	give := func(deviceSID string) func(context.Context) error {
-		return func(ctx context.Context) error { return s.Registry.AssignCredential(ctx, credentialSID, deviceSID) }
-	}
 	return Trial{
 		Label: label, Change: diagnosis.Change{AssignTo: d.SID}, Doable: true,
-		Do: press(label, sid.Short(credentialSID)+" belongs to "+d.Name()+" now", d.SID, act{give(d.SID), give("")}),
+		Do: press(label, sid.Short(credentialSID)+" belongs to "+d.Name()+" now", d.SID, s.give(credentialSID, d)),
 	}
 }
 
