@@ -60,6 +60,7 @@ func TestReadyScenariosThatNeedNoGatewayHoldOnMosquitto(t *testing.T) {
 		t.Run(r.ID, func(t *testing.T) { holds(t, r.ID, open) })
 	}
 	require.Equal(t, []string{"flaky-network", "one-identity", "server-certificate", "thermostat-day"}, played)
+	t.Run("each version of MQTT", func(t *testing.T) { holds(t, "testdata/protocols.yaml", open) })
 	t.Run("with a password", func(t *testing.T) { holds(t, "one-identity", keyed, "--user", "bench", "--password-file", password) })
 	t.Run("with a certificate", func(t *testing.T) { holds(t, "flaky-network", certified, "--cert", certificate, "--key", key) })
 	t.Run("without the password", func(t *testing.T) {
