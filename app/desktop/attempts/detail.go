@@ -31,6 +31,7 @@ type view struct {
 	steps   timeline.Steps
 	remedy  remedy.Remedy
 	fixable bool
+	now     diagnosis.Outcome // whether a refused attempt would pass now; undecided without a diagnosis
 
 	findings   []findings.Finding // that the attempt proves
 	traced     bool
@@ -59,7 +60,16 @@ func (s *Screen) look(q query, stamp bool) view {
 	if s.p.Tracer != nil && v.attempt.DeviceSID != "" {
 		v.traced = s.p.Tracer.Traced(v.attempt.DeviceSID)
 	}
-	before, known := s.chosen, s.chosen.id == v.id && s.chosen.found && s.pulled.tab == q.tab
+	before := s.chosen
+	known := before.id == v.id && before.found
+	switch {
+	case s.p.Diagnosis == nil || !v.attempt.Code.Refused():
+	case known && !stamp && before.attempt.Code == v.attempt.Code:
+		v.now = before.now
+	default:
+		v.now = s.p.Diagnosis.WouldPass(v.attempt)
+	}
+	known = known && s.pulled.tab == q.tab
 	switch q.tab {
 	case tabCompare:
 		switch {
@@ -93,7 +103,7 @@ func (v view) same(o view) bool {
 
 // verdict is all that the verdict card depends on.
 func (v view) verdict() string {
-	return fmt.Sprint(v.id, v.attempt.Code, v.words, v.fixable, v.remedy.Label, v.attempt.Live, v.attempt.Done, v.attempt.DeviceSID)
+	return fmt.Sprint(v.id, v.attempt.Code, v.words, v.fixable, v.remedy.Label, v.attempt.Live, v.attempt.Done, v.attempt.DeviceSID, v.now.Decided, v.now.Verdict.Code, v.now.Verdict.Cause)
 }
 
 // The tabs, by their place.
@@ -265,7 +275,7 @@ func (d *detail) card(v view) fyne.CanvasObject {
 
 // advice is what to do, once the cause is known; after a fix, what happens next.
 func (d *detail) advice(v view) string {
-	if d.fixed[v.id] && !v.fixable {
+	if d.fixed[v.id] && v.now.Decided && v.now.Verdict.Accepted() {
 		return "Fixed. The device gets in when it tries again."
 	}
 	if v.fixable && v.remedy.Kind == remedy.Press {

@@ -212,7 +212,7 @@ func (s *Screen) Pull() func() {
 	if listing := q; moved || listing.listing() != s.pulled.listing() {
 		s.read(&shot)
 	}
-	shot.chosen = s.look(q, stamp != s.stamp)
+	shot.chosen = s.look(q, stale || stamp != s.stamp)
 	same := shot.rows == nil && shot.chosen.same(s.chosen) && q == s.pulled
 	s.first, s.version, s.stamp, s.pulled, s.chosen = false, version, stamp, q, shot.chosen
 	if same {

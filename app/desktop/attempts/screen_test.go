@@ -46,8 +46,14 @@ func (s *stage) Compare(attempt.Attempt) diagnosis.Comparison {
 	s.compared++
 	return s.comparison
 }
-func (s *stage) WouldPass(attempt.Attempt) diagnosis.Outcome { return s.outcome(diagnosis.Change{}) }
+func (s *stage) WouldPass(attempt.Attempt) diagnosis.Outcome { return s.judge(diagnosis.Change{}) }
 func (s *stage) WhatIf(_ attempt.Attempt, c diagnosis.Change) diagnosis.Outcome {
+	return s.judge(c)
+}
+func (s *stage) judge(c diagnosis.Change) diagnosis.Outcome {
+	if s.outcome == nil {
+		return diagnosis.Outcome{}
+	}
 	return s.outcome(c)
 }
 func (s *stage) Trace(device string, on bool) bool { s.traced[device] = on; return true }
@@ -184,6 +190,12 @@ func TestTheSelectionStaysOnItsAttemptWhileOthersArrive(t *testing.T) {
 func TestTheFixIsDoneSaidAndUndone(t *testing.T) {
 	s := newStage(t)
 	enabled := false
+	s.outcome = func(diagnosis.Change) diagnosis.Outcome {
+		if enabled {
+			return accepted()
+		}
+		return still5()
+	}
 	s.remedy = func(attempt.Attempt) (remedy.Remedy, bool) {
 		return remedy.Remedy{Kind: remedy.Press, Label: "Enable meter", Do: func(context.Context) (remedy.Done, error) {
 			enabled = true

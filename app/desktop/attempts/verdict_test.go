@@ -2,6 +2,7 @@ package attempts
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -80,6 +81,87 @@ func TestWhatIfTriesOneChangeAndDoesItOnlyWhenAsked(t *testing.T) {
 	require.Equal(t, 1, done)
 	require.False(t, sheet.Open())
 	require.Equal(t, "meter is enabled", s.shell.Toasts[0].Message)
+}
+
+const fixedNow = "Fixed. The device gets in when it tries again."
+
+// registered has the screen see a change of the registry.
+func (s *stage) registered() { s.stamp++; s.tick() }
+
+func TestFixedIsSaidOnlyWhileTheDeviceWouldGetIn(t *testing.T) {
+	s := newStage(t)
+	enabled, there := false, true
+	s.outcome = func(diagnosis.Change) diagnosis.Outcome {
+		if enabled && there {
+			return accepted()
+		}
+		return still5()
+	}
+	s.remedy = func(attempt.Attempt) (remedy.Remedy, bool) {
+		return remedy.Remedy{Kind: remedy.Press, Label: "Enable meter", Do: func(context.Context) (remedy.Done, error) {
+			enabled = true
+			return remedy.Done{Message: "meter is enabled", Undo: func(context.Context) error { enabled = false; return nil }}, nil
+		}}, there && !enabled
+	}
+	s.choose()
+	shelltest.Press(t, s.screen.detail.content, "Enable meter")
+	s.registered()
+	require.Contains(t, s.said(), fixedNow)
+	s.shell.Toasts[0].Undo()
+	s.registered()
+	require.NotContains(t, s.said(), fixedNow)
+	shelltest.Press(t, s.screen.detail.content, "Enable meter")
+	s.registered()
+	require.Contains(t, s.said(), fixedNow)
+	there = false // the device was deleted: there is nothing to press any more, and nobody gets in
+	s.registered()
+	require.NotContains(t, s.said(), fixedNow)
+	require.Empty(t, shelltest.Buttons(s.screen.detail.content, "Enable meter"))
+}
+
+func TestAnAnswerGoesAwayWhenItNoLongerHolds(t *testing.T) {
+	s := newStage(t)
+	s.outcome = func(diagnosis.Change) diagnosis.Outcome { return accepted() }
+	s.choose()
+	shelltest.Press(t, s.screen.detail.content, "Would it pass now?")
+	require.Contains(t, s.said(), "Yes: it would be accepted now.")
+	s.outcome = func(diagnosis.Change) diagnosis.Outcome { return still5() }
+	s.registered()
+	require.NotContains(t, s.said(), "Yes: it would be accepted now.")
+}
+
+func TestAFixThatBecameImpossibleIsToldAndNothingIsCalledDone(t *testing.T) {
+	gone := errors.New("the device meter was deleted meanwhile: nothing was changed")
+	fails := remedy.Remedy{Kind: remedy.Press, Label: "Enable meter", Do: func(context.Context) (remedy.Done, error) { return remedy.Done{}, gone }}
+	s := newStage(t)
+	s.outcome = func(c diagnosis.Change) diagnosis.Outcome {
+		if c.Enable {
+			return accepted() // when the sheet was opened
+		}
+		return still5()
+	}
+	s.remedy = func(attempt.Attempt) (remedy.Remedy, bool) { return fails, true }
+	s.trials = []remedy.Trial{{Label: "Enable meter", Change: diagnosis.Change{Enable: true}, Doable: true, Do: fails}}
+	s.choose()
+	shelltest.Press(t, s.screen.detail.content, "What if…")
+	shelltest.Press(t, s.screen.detail.sheet.Content(), "Do it: Enable meter")
+	shelltest.Press(t, s.screen.detail.content, "Enable meter")
+	s.registered()
+	require.Equal(t, []error{gone, gone}, s.shell.Failures)
+	require.Empty(t, s.shell.Toasts)
+	require.NotContains(t, s.said(), "Fixed.")
+}
+
+func TestWhatIfSaysWhyNothingCanBeTried(t *testing.T) {
+	s := newStage(t)
+	s.outcome = func(diagnosis.Change) diagnosis.Outcome { return accepted() }
+	s.choose()
+	shelltest.Press(t, s.screen.detail.content, "What if…")
+	s.outcome = func(diagnosis.Change) diagnosis.Outcome { return still5() } // the device was deleted
+	shelltest.Press(t, s.screen.detail.content, "What if…")
+	require.Equal(t, "There is nothing left to try out: it would be accepted now", s.shell.Toasts[0].Message)
+	require.Contains(t, s.shell.Toasts[1].Message, "no change of what is registered here would let it in")
+	require.Nil(t, s.screen.detail.sheet)
 }
 
 func TestPresentedAndEnrolledMarkWhatDiffers(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 func (d *detail) whatIf(a attempt.Attempt) {
 	s := d.screen
 	var changes []tried
+	var now diagnosis.Outcome
 	s.shell.Background(func(ctx context.Context) error {
 		for i, c := range s.p.Trials(a) {
 			if ctx.Err() != nil {
@@ -26,14 +27,25 @@ func (d *detail) whatIf(a attempt.Attempt) {
 			o := s.p.Diagnosis.WhatIf(a, c.Change)
 			changes = append(changes, tried{key: strconv.Itoa(i), change: c, outcome: o, said: words.Outcome(o, a)})
 		}
+		if len(changes) == 0 {
+			now = s.p.Diagnosis.WouldPass(a)
+		}
 		return nil
 	}, func(error) {
 		if len(changes) == 0 {
-			s.shell.Toast("There is nothing here that could be tried out: no device and no credential is known", nil)
+			s.shell.Toast(nothingToTry(now), nil)
 			return
 		}
 		d.sheet = newTrial(d, a, changes).sheet
 	})
+}
+
+// nothingToTry says why nothing is offered: all is as it should be by now, or nobody is left of whom it could be tried.
+func nothingToTry(now diagnosis.Outcome) string {
+	if now.Decided && now.Verdict.Accepted() {
+		return "There is nothing left to try out: it would be accepted now"
+	}
+	return "There is nothing to try out: no change of what is registered here would let it in"
 }
 
 // tried is a change and what it would lead to.

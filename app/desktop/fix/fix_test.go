@@ -38,6 +38,18 @@ func TestAFixThatFailsIsShownAndNotCalledDone(t *testing.T) {
 	require.EqualError(t, window.Failures[0], "the disk is full")
 }
 
+func TestAnUndoThatBecameImpossibleIsToldAndNotCalledDone(t *testing.T) {
+	window := &shelltest.Shell{}
+	gone := errors.New("the device lamp was deleted meanwhile: there is nothing left to undo")
+	r := remedy.Remedy{Kind: remedy.Press, Label: "Enable lamp", Do: func(context.Context) (remedy.Done, error) {
+		return remedy.Done{Message: "lamp is enabled", Undo: func(context.Context) error { return gone }}, nil
+	}}
+	fix.Fixer{Shell: window}.Press(r, nil)
+	window.Toasts[0].Undo()
+	require.Equal(t, []error{gone}, window.Failures)
+	require.Len(t, window.Toasts, 1, "“Undone” would be false")
+}
+
 func TestAFixThatCannotBeUndoneOffersNoUndo(t *testing.T) {
 	window := &shelltest.Shell{}
 	r := remedy.Remedy{Kind: remedy.Press, Label: "x", Do: func(context.Context) (remedy.Done, error) {
