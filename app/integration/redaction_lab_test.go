@@ -64,7 +64,8 @@ func (l *leaky) checks(file func(string, []byte) string, root, keySID, secret st
 	}
 	l.Add("another private key", string(rsaKey.D.Bytes()))
 	passphrase := l.Text("a passphrase")
-	locked, err := x509.EncryptPEMBlock(rand.Reader, "RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(rsaKey), []byte(passphrase), x509.PEMCipherAES256) //nolint:staticcheck // such keys exist
+	//lint:ignore SA1019 openssl still writes such keys, so devices have them
+	locked, err := x509.EncryptPEMBlock(rand.Reader, "RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(rsaKey), []byte(passphrase), x509.PEMCipherAES256)
 	if err != nil {
 		t.Fatal(err)
 	}
