@@ -7,7 +7,7 @@ export GO=${GO:-go} TAGS=${TAGS:-migrated_fynedo}
 source scripts/stage.sh
 
 # The packages where goroutines meet; their tests run once more under the race detector.
-raced=(./gateway/... ./sim/... ./app/integration ./app/check/... ./app/client/... ./app/commands/... ./app/demo/... ./app/onboard/... ./app/remedy/...)
+raced=(./gateway/... ./sim/... ./app/integration ./app/check/... ./app/client/... ./app/commands/... ./app/demo/... ./app/lab/... ./app/onboard/... ./app/remedy/... ./app/story/...)
 
 vet_headless() { CGO_ENABLED=0 "$GO" vet -tags headless "${packages[@]}"; }
 vet_window() { "$GO" vet -tags "$TAGS e2e integration" ./...; }
@@ -19,7 +19,7 @@ tests_raced() { "$GO" test -race -tags headless -timeout 10m "${raced[@]}" | tes
 tests_of_clients() { CGO_ENABLED=0 "$GO" test -tags "headless integration" -count 1 -timeout 5m ./app/integration/clients ./app/onboard; }
 tests_of_library() { CGO_ENABLED=0 "$GO" test -tags "headless integration" -count 1 -timeout 5m ./app/integration/library; }
 # Each fuzz target for a moment, from the seeds in the repository; the oracle has had its turn among the tests.
-fuzzed() { ORACLE=0 scripts/fuzz.sh 10s; }
+fuzzed() { ORACLE=0 scripts/fuzz.sh 5s; }
 tests_of_window() {
   "$GO" build -tags "$TAGS e2e" -o bin/gatehouse-e2e ./app
   "$GO" test -tags "$TAGS e2e" -timeout 5m ./app/desktop/drive/...
@@ -36,7 +36,7 @@ stage "staticcheck, without the window" staticcheck_headless
 stage "staticcheck, whole" staticcheck_window
 stage "tests" tests
 stage "tests with the race detector" tests_raced
-stage "fuzz targets, 10 s each" fuzzed
+stage "fuzz targets, 5 s each" fuzzed
 stage "tests with mosquitto and openssl" tests_of_clients
 stage "tests with the vendor's helper library" tests_of_library
 stage "tests in a real window" tests_of_window
