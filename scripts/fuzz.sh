@@ -4,7 +4,7 @@
 # another broker: ORACLE of them, 5000 unless set; 0 leaves them out. Findings end up in testdata/fuzz of their package,
 # are printed, and make the script fail after the remaining targets have had their turn.
 #
-#   scripts/fuzz.sh 10s            # what make test runs
+#   scripts/fuzz.sh 5s             # what make test runs
 #   ONLY=Filter scripts/fuzz.sh 5m # the targets whose name holds Filter
 set -uo pipefail
 cd "$(dirname "$0")/.."
