@@ -51,11 +51,11 @@ func (c *comparison) show(now diagnosis.Comparison) {
 	if now.EnrolledSID != "" {
 		links := kit.Flow(6, kit.NewText("Enrolled", kit.Caption), kit.NewLink(sid.Short(now.EnrolledSID), kit.Caption, func() { c.detail.screen.lead(now.EnrolledSID) }))
 		if now.DeviceSID != "" {
-			links.Add(kit.NewLink("show device", kit.Caption, func() { c.detail.screen.lead(now.DeviceSID) }))
+			links.Add(kit.NewLink("device", kit.Caption, func() { c.detail.screen.lead(now.DeviceSID) }))
 		}
 		right = links // in two lines in a small window
 	}
-	c.column.Add(line(kit.NewText("", kit.Caption), kit.NewText("Presented", kit.Caption), right, nil))
+	c.column.Add(line(kit.NewText("", kit.Caption), kit.Down(0, kit.NewText("Presented", kit.Caption)), right, nil))
 	c.column.Add(kit.Inset(4, 0, 0, 0, kit.Rule()))
 	for _, r := range now.Rows {
 		c.column.Add(kit.Inset(6, 0, 6, 0, c.row(r)))

@@ -65,6 +65,22 @@ func TestAButtonIsAsWideAsItsLabelAndShortensItWhereItCannotBe(t *testing.T) {
 	}
 }
 
+func TestTheTextAtTheEndOfAClippedLineIsShortened(t *testing.T) {
+	test.NewTempApp(t).Settings().SetTheme(Theme{Mode: AlwaysDark})
+	first, last := NewText("2 findings:", Strong), NewText(sentence, Body)
+	w := test.NewTempWindow(t, Clipped(Across(6, first, last)))
+	w.SetPadded(false)
+	w.Resize(fyne.NewSize(300, 40))
+	needs(t, last, 300-first.Natural()-6)
+	if !last.Cut() || first.Cut() {
+		t.Errorf("%q and %q are painted", first.draw.Text, last.draw.Text)
+	}
+	w.Resize(fyne.NewSize(1000, 40))
+	if last.Cut() {
+		t.Errorf("%q is painted where there is room for all", last.draw.Text)
+	}
+}
+
 func TestALinkIsShortenedInANarrowPlace(t *testing.T) {
 	test.NewTempApp(t).Settings().SetTheme(Theme{Mode: AlwaysDark})
 	link := NewLink(sentence, Mono, func() {})
