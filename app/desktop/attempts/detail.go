@@ -25,6 +25,7 @@ import (
 // view is the chosen attempt, made ready for the screen off the UI goroutine.
 type view struct {
 	id      uint64
+	tab     int // whose content was worked out
 	found   bool
 	attempt attempt.Attempt
 	words   words.Explanation
@@ -42,7 +43,7 @@ type view struct {
 
 // look reads the chosen attempt, and works out what the chosen tab shows.
 func (s *Screen) look(q query, stamp bool) view {
-	v := view{id: q.selected}
+	v := view{id: q.selected, tab: q.tab}
 	if v.id == 0 {
 		return v
 	}
@@ -135,9 +136,10 @@ type detail struct {
 
 	shown    view
 	tab      int
-	tall     bool            // there is room for the whole verdict above every tab
-	fixed    map[uint64]bool // attempts whose fix was pressed here
-	answered uint64          // the attempt for which it was asked whether it would pass now
+	filled   [tabRaw + 1]uint64 // the attempt that each tab shows
+	tall     bool               // there is room for the whole verdict above every tab
+	fixed    map[uint64]bool    // attempts whose fix was pressed here
+	answered uint64             // the attempt for which it was asked whether it would pass now
 	answer   string
 	passes   kit.Color
 	payloads bool       // in reports
@@ -221,8 +223,11 @@ func (d *detail) judge() {
 	d.body.Refresh()
 }
 
-// fill shows what belongs to the chosen tab.
+// fill shows what belongs to the chosen tab, once it was worked out.
 func (d *detail) fill() {
+	if d.shown.tab != d.tab {
+		return
+	}
 	switch d.tab {
 	case tabCompare:
 		d.compare.show(d.shown.comparison)
@@ -231,6 +236,8 @@ func (d *detail) fill() {
 	case tabRaw:
 		d.raw.show(d.shown)
 	}
+	d.filled[d.tab] = d.shown.id
+	d.turnTo()
 }
 
 // foldLabel says what the button beside the tabs does.
@@ -255,11 +262,13 @@ func (d *detail) turn() {
 	d.body.Refresh()
 }
 
+// turnTo shows the chosen tab alone; what it holds of another attempt, or nothing yet, stays hidden until it is filled.
 func (d *detail) turnTo() {
 	for i, o := range []fyne.CanvasObject{d.scroll, d.compare.content, d.packets.content, d.raw.content} {
-		if i == d.tab {
+		switch show := i == d.tab && (i == tabTimeline || d.filled[i] == d.shown.id); {
+		case show && !o.Visible():
 			o.Show()
-		} else {
+		case !show && o.Visible():
 			o.Hide()
 		}
 	}

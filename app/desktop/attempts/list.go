@@ -37,7 +37,7 @@ func (s *Screen) list() fyne.CanvasObject {
 			},
 		},
 		kit.TextColumn("device", "Device", 98, kit.Body, func(r *row) string { return r.device }),
-		kit.TextColumn("what", "What happened", 226, kit.Body, func(r *row) string { return r.what }),
+		kit.TextColumn("what", "What happened", 226, kit.Body, func(r *row) string { return r.what }).Narrowing(110),
 		kit.TextColumn("credential", "Credential", 0, kit.Mono.In(kit.Muted), func(r *row) string { return r.cred }), // goes first where room is scarce
 	)
 	s.table.OnSelect = func(r *row) {

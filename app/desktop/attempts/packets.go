@@ -228,6 +228,30 @@ type packet struct {
 	onScreen int
 }
 
+// besideBytes puts the fields beside the bytes: about half each, and where that is too little for eight bytes on a line,
+// only what four need.
+type besideBytes struct{}
+
+const (
+	wellPadding = 8
+	besideGap   = 10
+)
+
+// MinSize implements fyne.Layout.
+func (besideBytes) MinSize(o []fyne.CanvasObject) fyne.Size {
+	a, b := o[0].MinSize(), o[1].MinSize()
+	return fyne.NewSize(a.Width+besideGap+b.Width, max(a.Height, b.Height))
+}
+
+// Layout implements fyne.Layout.
+func (besideBytes) Layout(o []fyne.CanvasObject, size fyne.Size) {
+	bytes := kit.HexWidth((size.Width-besideGap)*11/21-2*wellPadding) + 2*wellPadding
+	fields := max(size.Width-besideGap-bytes, 0)
+	o[0].Resize(fyne.NewSize(fields, size.Height))
+	o[1].Move(fyne.NewPos(fields+besideGap, 0))
+	o[1].Resize(fyne.NewSize(bytes, size.Height))
+}
+
 // fieldRow is a field of a packet.
 type fieldRow struct {
 	key         string
@@ -252,13 +276,13 @@ func newPacket(d *detail) *packet {
 	bar.Add(kit.Spacer())
 	bar.Add(kit.NewButton("Copy", kit.Small, func() { d.screen.shell.Copy("packet", p.copied()) }))
 	p.fields = kit.NewDataTable(func(r fieldRow) string { return r.key },
-		kit.TextColumn("name", "Field", 132, kit.Caption.In(kit.Ink), func(r fieldRow) string { return r.name }),
-		kit.TextColumn("value", "Value", 0, kit.Mono, func(r fieldRow) string { return r.value }),
+		kit.TextColumn("name", "Field", 132, kit.Caption.In(kit.Ink), func(r fieldRow) string { return r.name }).Narrowing(84),
+		kit.TextColumn("value", "Value", 0, kit.Mono, func(r fieldRow) string { return r.value }).Narrowing(64),
 	)
 	p.fields.Steady = true
 	p.fields.OnSelect = func(r fieldRow) { p.hex.Mark(r.field.Offset, r.field.Length) }
 	p.hex.OnByte = p.point
-	p.inspect = kit.Columns(10, []float32{10, 11}, p.fields, kit.Panel(kit.Well, kit.Line, 8, p.hex))
+	p.inspect = container.New(besideBytes{}, p.fields, kit.Panel(kit.Well, kit.Line, wellPadding, p.hex))
 	p.payload = kit.Panel(kit.Well, kit.Line, 8, p.text)
 	p.content = container.NewBorder(kit.Inset(0, 0, 6, 0, kit.Down(4, bar, p.problem)), nil, nil, nil, container.NewStack(p.inspect, p.payload))
 	p.turn(asFields)

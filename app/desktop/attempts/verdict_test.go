@@ -242,6 +242,29 @@ func TestAFindingIsMarkedInTheRowAndListedBesideTheTimeline(t *testing.T) {
 	require.NotContains(t, s.said(), "does not heed")
 }
 
+func TestATabShowsNothingUntilItsAttemptWasRead(t *testing.T) {
+	s := newStage(t)
+	s.comparison = diagnosis.Comparison{By: "key", Rows: []diagnosis.Row{{Name: "subject", Presented: "first", Known: true}}}
+	s.choose()
+	for tab, claim := range map[int]string{tabCompare: "first", tabPackets: "CONNECT", tabRaw: `"device_name"`} {
+		s.screen.detail.tabs.Choose(tab)
+		require.NotContains(t, s.said(), "No packets")
+		require.NotContains(t, s.said(), claim)
+		s.tick()
+		require.Contains(t, s.said(), claim)
+		s.screen.detail.tabs.Choose(tabTimeline)
+		s.tick()
+		s.choose() // another attempt
+		s.screen.detail.tabs.Choose(tab)
+		require.NotContains(t, s.said(), claim, "it is that of the other attempt")
+		s.tick()
+		require.Contains(t, s.said(), claim)
+		s.screen.detail.tabs.Choose(tabTimeline)
+		s.tick()
+		s.choose()
+	}
+}
+
 func TestRawIsTheAttemptAsJSON(t *testing.T) {
 	s := newStage(t)
 	s.choose()

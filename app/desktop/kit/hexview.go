@@ -11,12 +11,25 @@ import (
 )
 
 const (
-	hexPerLine = 8
-	hexLine    = 20
-	hexText    = 3*hexPerLine + 1 // column at which the characters begin
+	hexMany, hexFew = 8, 4 // bytes on a line: where there is room, and where there is not
+	hexLine         = 20
 )
 
-// HexView shows bytes in hex and as characters, eight on a line, with a stretch of them marked. Only lines that can be
+// hexText is the column at which the characters begin.
+func hexText(perLine int) int { return 3*perLine + 1 }
+
+// hexWidth is the width of a line of so many bytes.
+func hexWidth(perLine int) float32 { return ceil(float32(hexText(perLine)+perLine) * monoWidth()) }
+
+// HexWidth is how much of a width a HexView can use: all of it when eight bytes have room on a line, else what four need.
+func HexWidth(width float32) float32 {
+	if width >= hexWidth(hexMany) {
+		return width
+	}
+	return hexWidth(hexFew)
+}
+
+// HexView shows bytes in hex and as characters, eight or four on a line, with a stretch of them marked. Only lines that can be
 // seen cost anything.
 type HexView struct {
 	widget.List
@@ -25,17 +38,35 @@ type HexView struct {
 
 	content    []byte
 	start, end int // marked
+	perLine    int
 }
 
 // NewHexView makes one without bytes.
 func NewHexView() *HexView {
-	v := &HexView{}
-	v.Length = func() int { return (len(v.content) + hexPerLine - 1) / hexPerLine }
+	v := &HexView{perLine: hexMany}
+	v.Length = func() int { return (len(v.content) + v.perLine - 1) / v.perLine }
 	v.CreateItem = func() fyne.CanvasObject { return newHexRow(v) }
 	v.UpdateItem = func(i int, o fyne.CanvasObject) { o.(*hexRow).show(i) }
 	v.HideSeparators = true
 	v.ExtendBaseWidget(v)
 	return v
+}
+
+// Resize implements fyne.CanvasObject: the width decides how many bytes stand on a line.
+func (v *HexView) Resize(size fyne.Size) {
+	perLine := hexMany
+	if size.Width < hexWidth(hexMany) {
+		perLine = hexFew
+	}
+	v.List.Resize(size)
+	if perLine == v.perLine {
+		return
+	}
+	v.perLine = perLine
+	v.Refresh()
+	if len(v.content) > 0 && size.Height > 0 {
+		v.ScrollTo(v.start / perLine)
+	}
 }
 
 // Set shows bytes with nothing marked. The view keeps them: do not change them afterwards.
@@ -60,14 +91,14 @@ func (v *HexView) Mark(offset, length int) {
 	v.start, v.end = start, end
 	v.Refresh()
 	if end > start && v.Size().Height > 0 {
-		v.ScrollTo(start / hexPerLine)
+		v.ScrollTo(start / v.perLine)
 	}
 }
 
 // Marked is what is marked: from the first byte to the one behind the last.
 func (v *HexView) Marked() (start, end int) { return v.start, v.end }
 
-// hexRow is eight bytes, twice.
+// hexRow is the bytes of a line, twice.
 type hexRow struct {
 	widget.BaseWidget
 	view  *HexView
@@ -90,25 +121,26 @@ func newHexRow(v *HexView) *hexRow {
 
 func (r *hexRow) show(line int) {
 	r.line = line
-	first := line * hexPerLine
+	perLine := r.view.perLine
+	first := line * perLine
 	if first >= len(r.view.content) {
 		return
 	}
-	part := r.view.content[first:min(first+hexPerLine, len(r.view.content))]
+	part := r.view.content[first:min(first+perLine, len(r.view.content))]
 	text := make([]byte, len(part))
 	for i, c := range part {
 		if text[i] = '.'; c >= ' ' && c < 0x7f {
 			text[i] = c
 		}
 	}
-	r.text.Set(fmt.Sprintf("%-*s%s", hexText, strings.TrimSpace(fmt.Sprintf("% x", part)), text))
+	r.text.Set(fmt.Sprintf("%-*s%s", hexText(perLine), strings.TrimSpace(fmt.Sprintf("% x", part)), text))
 	start, end := max(r.view.start-first, 0), min(r.view.end-first, len(part))
 	on := start < end
 	show(r.marks[0], on)
 	show(r.marks[1], on)
 	if on {
 		r.place(r.marks[0], 3*start, 3*end-1)
-		r.place(r.marks[1], hexText+start, hexText+end)
+		r.place(r.marks[1], hexText(perLine)+start, hexText(perLine)+end)
 	}
 }
 
@@ -121,12 +153,13 @@ func (r *hexRow) place(mark *canvas.Rectangle, from, to int) {
 
 // Tapped implements fyne.Tappable.
 func (r *hexRow) Tapped(e *fyne.PointEvent) {
+	perLine := r.view.perLine
 	column := int(e.Position.X / monoWidth())
 	at := column / 3
-	if column >= hexText {
-		at = column - hexText
+	if column >= hexText(perLine) {
+		at = column - hexText(perLine)
 	}
-	if offset := r.line*hexPerLine + at; at < hexPerLine && offset < len(r.view.content) && r.view.OnByte != nil {
+	if offset := r.line*perLine + at; at < perLine && offset < len(r.view.content) && r.view.OnByte != nil {
 		r.view.OnByte(offset)
 	}
 }

@@ -136,3 +136,42 @@ func TestATitleThatHasNoRoomLeavesItsMarkInSight(t *testing.T) {
 		t.Errorf("the mark ends at %v of %v", end, v.Size().Width-stepLeft)
 	}
 }
+
+func TestAWordThatIsWiderThanItsParagraphIsBroken(t *testing.T) {
+	test.NewTempApp(t).Settings().SetTheme(Theme{Mode: AlwaysDark})
+	const long = "it is thermostat-7-of-the-upper-floor now"
+	p := NewProse(Run{Text: long, Type: Mono})
+	w := test.NewTempWindow(t, Down(0, p))
+	w.SetPadded(false)
+	w.Resize(fyne.NewSize(90, 200))
+	var all strings.Builder
+	for _, piece := range p.pieces {
+		all.WriteString(piece.String())
+		if size, _ := piece.typ.measure(strings.TrimRight(piece.String(), " ")); size.Width > 90 {
+			t.Errorf("%q is %v wide", piece.String(), size.Width)
+		}
+	}
+	if all.String() != long || len(p.pieces) < 4 {
+		t.Errorf("%q is set in %d lines", all.String(), len(p.pieces))
+	}
+}
+
+func TestAColumnEndsWhereItsTableEnds(t *testing.T) {
+	test.NewTempApp(t).Settings().SetTheme(Theme{Mode: AlwaysDark})
+	text := func(s string) string { return s }
+	table := NewDataTable(text, TextColumn("a", "A", 100, Body, text), TextColumn("b", "B", 400, Body, text), TextColumn("c", "C", 0, Body, text))
+	w := test.NewTempWindow(t, table)
+	w.SetPadded(false)
+	w.Resize(fyne.NewSize(300, 200))
+	table.SetRows([]string{sentence})
+	if w := table.widths; w[0] != 100 || w[1] != 300-100-cellMargin || w[2] != 0 {
+		t.Errorf("the columns are %v wide", w)
+	}
+	for row := range table.live {
+		needs(t, row.cells[1].(*Text), table.widths[1]-cellMargin)
+	}
+	w.Resize(fyne.NewSize(700, 200))
+	if w := table.widths; w[1] != 400 || w[2] != 700-500-2*cellMargin {
+		t.Errorf("the columns are %v wide where there is room", w)
+	}
+}
