@@ -175,3 +175,15 @@ func TestAColumnEndsWhereItsTableEnds(t *testing.T) {
 		t.Errorf("the columns are %v wide where there is room", w)
 	}
 }
+
+func TestALineOfACellGrowsWithItsText(t *testing.T) {
+	test.NewTempApp(t).Settings().SetTheme(Theme{Mode: AlwaysDark})
+	word := NewText("", CaptionBold)
+	w := test.NewTempWindow(t, cell(Across(5, NewIcon("check", Good, 11), word)))
+	w.SetPadded(false)
+	w.Resize(fyne.NewSize(66, 28))
+	word.Set("parked")
+	if word.Cut() {
+		t.Errorf("%q is painted, though there is room", word.draw.Text)
+	}
+}

@@ -127,5 +127,4 @@ func setState(cell fyne.CanvasObject, r *row) {
 	word := parts[1].(*kit.Text)
 	word.Set(r.state())
 	word.SetType(kit.CaptionBold.In(color))
-	word.Resize(word.MinSize())
 }

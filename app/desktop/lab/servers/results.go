@@ -107,7 +107,6 @@ func setOutcome(cell fyne.CanvasObject, r lab.Result) {
 	word, _ := labwords.Outcome(r)
 	text.Set(word)
 	text.SetType(kit.CaptionBold.In(color))
-	text.Resize(text.MinSize())
 }
 
 func (t *results) show(shot snapshot) {
