@@ -10,36 +10,20 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
-	"fmt"
 	"math/big"
 	"net"
-	"os"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
+
+	"gatehouse/sim/simtest"
 )
 
-// TestMain finds what the tests leave running. Paho may hold on to a publish for takeTimeout after its connection has ended,
-// which is longer than goleak waits by itself.
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if code == 0 {
-		deadline := time.Now().Add(2 * takeTimeout)
-		leak := goleak.Find()
-		for leak != nil && time.Now().Before(deadline) {
-			leak = goleak.Find()
-		}
-		if leak != nil {
-			fmt.Fprintln(os.Stderr, leak)
-			code = 1
-		}
-	}
-	os.Exit(code)
-}
+// TestMain finds what the tests leave running.
+func TestMain(m *testing.M) { simtest.Main(m) }
 
 // authority is a certificate authority of the tests, with one server certificate.
 type authority struct {

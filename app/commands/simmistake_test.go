@@ -90,6 +90,6 @@ func TestAScenarioWithAMistakeBeginsNothing(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, made, "folders of gateways, or reports")
 	assert.Zero(t, came.Load(), "connections")
-	goleak.VerifyNone(t, leak)
+	simtest.NothingRuns(t, leak)
 	require.NoError(t, listener.Close())
 }

@@ -27,6 +27,7 @@ import (
 	"gatehouse/gateway/registry"
 	"gatehouse/gateway/sid"
 	"gatehouse/gateway/wire"
+	"gatehouse/sim/simtest"
 )
 
 // TestARefusalTellsNothingByItsTime: whether the key is known, and its device disabled, is not to be seen from how long the answer takes,
@@ -209,7 +210,7 @@ func TestTheDebuggerStandsWhileEverythingHappensAtOnce(t *testing.T) {
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("Close took %v", took)
 	}
-	goleak.VerifyNone(t, leak)
+	simtest.NothingRuns(t, leak)
 	t.Logf("%d connects, %d attempts asked about", connects, asked)
 }
 

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"gatehouse/sim"
+	"gatehouse/sim/simtest"
 )
 
 func visit(t *testing.T, at Target) (*sim.Device, sim.Result) {
@@ -51,7 +52,7 @@ func TestTheOrdinaryBrokerTakesDevicesThatTrustTheLocalRootAndGivesThemBackAtIts
 	assert.Equal(t, BrokerState{}, b.State())
 	require.Eventually(t, func() bool { return !d.State().Connected }, 5*time.Second, 5*time.Millisecond)
 	d.Close()
-	goleak.VerifyNone(t, before)
+	simtest.NothingRuns(t, before)
 	require.Eventually(t, func() bool { return descriptors(t) <= files }, 5*time.Second, 5*time.Millisecond)
 }
 

@@ -10,12 +10,13 @@ import (
 
 	"gatehouse/app/story"
 	"gatehouse/sim/scenario"
+	"gatehouse/sim/simtest"
 )
 
 func newLab(t *testing.T) *Lab {
 	t.Helper()
 	before := goleak.IgnoreCurrent()
-	t.Cleanup(func() { goleak.VerifyNone(t, before) })
+	t.Cleanup(func() { simtest.NothingRuns(t, before) })
 	g, err := story.NewThrowaway()
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, g.Close()) })

@@ -3,7 +3,7 @@ package onboard_test
 import (
 	"testing"
 
-	"go.uber.org/goleak"
+	"gatehouse/sim/simtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { simtest.Main(m) }

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"gatehouse/sim/scenario"
+	"gatehouse/sim/simtest"
 )
 
 // TestNothingIsLeftOfPlaying: each round plays the ready scenarios at once on a gateway that is thrown away. The first warms up
@@ -41,7 +42,7 @@ func TestNothingIsLeftOfPlaying(t *testing.T) {
 	files, heap := openFiles(t), heapInUse()
 	round(false)
 	round(false)
-	goleak.VerifyNone(t, before)
+	simtest.NothingRuns(t, before)
 	assert.LessOrEqual(t, openFiles(t), files, "files and sockets")
 	const slack = 2 << 20
 	assert.Less(t, heapInUse(), heap+slack, "bytes on the heap")

@@ -9,7 +9,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"gatehouse/sim"
 	"gatehouse/sim/faults"
@@ -19,7 +18,7 @@ import (
 	"gatehouse/sim/telemetry"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { simtest.Main(m) }
 
 func broker(t *testing.T) *ordinary.Broker {
 	t.Helper()

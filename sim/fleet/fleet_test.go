@@ -84,7 +84,7 @@ func TestAFleetLivesAndLeavesNothingBehind(t *testing.T) {
 		require.NoError(t, <-ended)
 	}()
 	simtest.Eventually(t, "the server has seen them go", func() bool { return broker.Stats().Clients == 0 })
-	goleak.VerifyNone(t, goroutines)
+	simtest.NothingRuns(t, goroutines)
 	simtest.Eventually(t, "no descriptor is left", func() bool { return descriptors(t) <= files })
 	simtest.Eventually(t, "the heap is back, but for what the libraries keep once", func() bool { return heap() < before+4<<20 })
 }

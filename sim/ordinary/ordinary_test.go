@@ -12,7 +12,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"gatehouse/sim"
 	"gatehouse/sim/simtest"
@@ -20,7 +19,7 @@ import (
 
 // TestMain finds what the tests leave running; Paho may hold on to a publish for two seconds after its connection has ended.
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m)
+	simtest.Main(m)
 }
 
 func start(t *testing.T, change func(*Params)) *Broker {
