@@ -30,6 +30,7 @@ func TestTheWindowDoesWhatTheGuideTells(t *testing.T) {
 		w.readAnAttempt(theme)
 		w.checkCredentials(theme)
 		w.refuseInTheWizard(theme)
+		w.watchADevice(theme)
 		w.Click("RailItem: Overview")
 		w.WaitSaid("fight over meter-garage")
 		w.picture("findings-" + theme)
@@ -165,6 +166,16 @@ func (w *window) lookAroundTheLab(theme string, first bool) {
 		w.WaitSaid("meter-1 publishes to")
 	}
 	w.picture("recordings-" + theme)
+}
+
+func (w *window) watchADevice(theme string) {
+	w.Helper()
+	w.Click("RailItem: Devices")
+	w.Click("meter-1")
+	w.Click("TabStrip: Live")
+	w.WaitSaid("Left to itself · connected")
+	w.WaitText("PUBLISH")
+	w.picture("live-" + theme)
 }
 
 // picture is a shot without the toasts of what was done before.
