@@ -18,6 +18,7 @@ import (
 	"gatehouse/app/remedy"
 	"gatehouse/app/words"
 	"gatehouse/gateway/attempt"
+	"gatehouse/gateway/cause"
 	"gatehouse/gateway/diagnosis"
 	"gatehouse/gateway/sid"
 )
@@ -289,6 +290,9 @@ func (d *detail) advice(v view) string {
 	}
 	if v.fixable && v.remedy.Kind == remedy.Press {
 		return "" // the button says it
+	}
+	if v.now.Decided && v.now.Verdict.Cause == cause.DeviceDeleted && v.attempt.Cause != cause.DeviceDeleted {
+		return "The device was deleted since then. Add it again, and give its board the new credential."
 	}
 	return v.words.Advice
 }

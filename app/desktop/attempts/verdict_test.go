@@ -92,7 +92,10 @@ func TestFixedIsSaidOnlyWhileTheDeviceWouldGetIn(t *testing.T) {
 	s := newStage(t)
 	enabled, there := false, true
 	s.outcome = func(diagnosis.Change) diagnosis.Outcome {
-		if enabled && there {
+		switch {
+		case !there:
+			return diagnosis.Outcome{Decided: true, Verdict: admission.Verdict{Code: 4, Cause: cause.DeviceDeleted}}
+		case enabled:
 			return accepted()
 		}
 		return still5()
@@ -116,6 +119,7 @@ func TestFixedIsSaidOnlyWhileTheDeviceWouldGetIn(t *testing.T) {
 	there = false // the device was deleted: there is nothing to press any more, and nobody gets in
 	s.registered()
 	require.NotContains(t, s.said(), fixedNow)
+	require.Contains(t, s.said(), "The device was deleted since then.")
 	require.Empty(t, shelltest.Buttons(s.screen.detail.content, "Enable meter"))
 }
 

@@ -385,7 +385,7 @@ func (v *entryView) MinSize() fyne.Size { return fyne.NewSize(60, entryHeight) }
 // CreateRenderer implements fyne.Widget.
 func (v *entryView) CreateRenderer() fyne.WidgetRenderer {
 	return widget.NewSimpleRenderer(container.NewBorder(nil, nil,
-		kit.Inset(0, 0, 0, 14, kit.Across(8, kit.Sized(86, 0, v.time), kit.Sized(14, 0, v.arrow), kit.Sized(94, 0, v.kind))), nil, container.NewClip(v.text)))
+		kit.Inset(0, 0, 0, 14, kit.Across(8, kit.Sized(86, 0, v.time), kit.Sized(14, 0, v.arrow), kit.Sized(94, 0, v.kind))), nil, kit.Clipped(v.text)))
 }
 
 func (v *entryView) set(e sim.Entry) {
