@@ -38,6 +38,9 @@ func (k *keeper) loadFile(number, until uint64, died time.Time) (lowest uint64) 
 	k.disk.Lock() // not beside clear
 	defer k.disk.Unlock()
 	lowest = until + 1
+	if !slices.Contains(k.files.Numbers(), number) {
+		return lowest // it was cleared meanwhile
+	}
 	damaged, unknown := 0, 0
 	latest := map[uint64]int{}
 	attempts := []Attempt{}
